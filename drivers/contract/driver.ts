@@ -1,0 +1,133 @@
+import type { CallContext, Fence, MutationContext } from './fence.ts';
+import type { Machine, MachineService } from './machine.ts';
+import type { Disk, DiskService, OperationService } from './disk.ts';
+
+/** What a driver is for; a driver may serve several. */
+export type Category = 'machine' | 'disk' | 'power';
+
+/**
+ * Abilities that a driver declares; static per version. A call behind an undeclared one is UNIMPLEMENTED/CAPABILITY_MISSING.
+ * `disk-protocol.NAME`: a machine driver can open it, a disk driver can publish it.
+ */
+export type Capability =
+  | 'machine.attach-disk'
+  | 'machine.grow-disk'
+  | 'machine.user-data'
+  | 'machine.boot-kernel'
+  | 'machine.boot-disk'
+  | 'machine.interface.user'
+  | 'machine.interface.bridge'
+  | 'disk.import'
+  | 'disk.clone'
+  | `disk-protocol.${string}`;
+
+export interface DriverInfo {
+  readonly name: string;
+  readonly version: string;
+  /** Random per process. */
+  readonly instance: string;
+  readonly contractVersions: readonly string[];
+  readonly categories: readonly Category[];
+}
+
+/** A JSON value, as configuration bags hold them. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+export type ConfigBag = Readonly<Record<string, Json>>;
+
+/** A JSON Schema of an object: properties of type string, integer, number, boolean with label, description, bounds, enum, required. */
+export type ConfigSchema = Readonly<Record<string, Json>>;
+
+export interface IdentityService {
+  getInfo(signal: AbortSignal): Promise<DriverInfo>;
+  getCapabilities(signal: AbortSignal): Promise<readonly Capability[]>;
+  /** What `config` of an endpoint of this category may hold. */
+  getConfigSchema(category: Category, signal: AbortSignal): Promise<ConfigSchema>;
+  /** Cheap; never waits for an engine. */
+  probe(signal: AbortSignal): Promise<{ readonly ready: boolean; readonly reason?: string }>;
+}
+
+/** One endpoint: a host, or a pool. The same ref twice is the same session's endpoint. */
+export interface EndpointRef {
+  readonly category: Category;
+  /** Uid of the Host or StoragePool. */
+  readonly uid: string;
+  readonly name: string;
+  /** Where the endpoint is, for drivers that reach it over a network; empty: this machine. */
+  readonly address: string;
+}
+
+export interface SessionService {
+  /** Checks the bag and opens the endpoint. INVALID_ARGUMENT/CONFIG_INVALID with metadata.field where the bag is wrong. */
+  open(endpoint: EndpointRef, config: ConfigBag, fence: Fence, signal: AbortSignal): Promise<{ readonly session: string }>;
+  /** Ends the session, never what it manages. Unknown session: success. */
+  close(session: string, signal: AbortSignal): Promise<void>;
+  /** Lets running calls end and refuses new ones with UNAVAILABLE/DRAINING. */
+  drain(session: string, signal: AbortSignal): Promise<void>;
+}
+
+/** What is true of a host now. */
+export interface HostObservation {
+  readonly hostId: string;
+  readonly bootId: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly storageBytes: number;
+  /** Component versions and facts for people, for example {qemu: '7.2.22', accelerator: 'tcg'}. */
+  readonly facts: Readonly<Record<string, string>>;
+  readonly machines: readonly Machine[];
+}
+
+/** What is true of a pool now. */
+export interface PoolObservation {
+  readonly poolId: string;
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+  readonly disks: readonly Disk[];
+  /** Protocols that Publish answers with. */
+  readonly protocols: readonly string[];
+  /** Host ids that reach the pool; undefined: every host of its scope. */
+  readonly reachableFrom?: readonly string[];
+}
+
+/** A hint that something changed: the caller looks for itself. RESYNC after a gap or overflow: look at everything. */
+export interface DriverEvent {
+  readonly sequence: number;
+  readonly type: 'machine' | 'disk' | 'host' | 'pool' | 'operation' | 'RESYNC';
+  readonly session: string;
+  /** Uid of the machine, disk or operation's object; empty for RESYNC, host and pool. */
+  readonly uid: string;
+}
+
+export interface HostService {
+  observe(context: CallContext, signal: AbortSignal): Promise<HostObservation>;
+}
+
+export interface PoolService {
+  observe(context: CallContext, signal: AbortSignal): Promise<PoolObservation>;
+}
+
+export interface PowerService {
+  status(context: CallContext, signal: AbortSignal): Promise<'on' | 'off'>;
+  on(context: MutationContext, signal: AbortSignal): Promise<void>;
+  /** Resolves only with proof that the host is off. */
+  off(context: MutationContext, signal: AbortSignal): Promise<void>;
+  reset(context: MutationContext, signal: AbortSignal): Promise<void>;
+}
+
+/** A driver as its callers see it, whether in this process or behind gRPC. A service of a category it does not have is absent. */
+export interface Driver {
+  readonly identity: IdentityService;
+  readonly session: SessionService;
+  readonly host?: HostService;
+  readonly machine?: MachineService;
+  readonly pool?: PoolService;
+  readonly disk?: DiskService;
+  readonly operation?: OperationService;
+  readonly power?: PowerService;
+  /** One stream for the process, all sessions. Ends with the driver; the caller then looks at everything. */
+  watch(signal: AbortSignal): AsyncIterable<DriverEvent>;
+}
+
+/** The contract version that these interfaces are. */
+export const CONTRACT_VERSION = 'v1alpha1';
