@@ -1,0 +1,70 @@
+import type { KindDefinition } from '../../../meta/kind.ts';
+import { VirtualMachineFields } from './schema.ts';
+
+export const VirtualMachineKind = {
+  group: 'compute.lenticular.dev',
+  version: 'v1alpha1',
+  kind: 'VirtualMachine',
+  plural: 'virtualmachines',
+  singular: 'virtualmachine',
+  shortNames: ['vm', 'vms'],
+  categories: ['lenticular', 'all'],
+  scope: 'Namespaced',
+  origin: 'ours',
+  description: 'A virtual machine runs at most once, on a host that the scheduler picks, with volumes as its disks.',
+  fields: VirtualMachineFields,
+  statusSubresource: true,
+  generations: true,
+  protectedBy: 'spec.protected',
+  rules: [
+    {
+      at: 'spec',
+      rule: "quantity(string(self.memory)).compareTo(quantity('1Mi')) >= 0",
+      message: 'memory must be at least 1Mi',
+      fieldPath: '.memory',
+    },
+    {
+      at: 'spec.placement',
+      rule: 'has(self.zone) == has(oldSelf.zone) && (!has(self.zone) || self.zone == oldSelf.zone)',
+      message: 'zone is immutable: make another virtual machine',
+      fieldPath: '.zone',
+    },
+    {
+      at: 'spec',
+      rule: 'has(self.adopt) == has(oldSelf.adopt) && (!has(self.adopt) || self.adopt == oldSelf.adopt)',
+      message: 'adopt is immutable: make another virtual machine',
+      fieldPath: '.adopt',
+    },
+    {
+      at: 'spec',
+      rule: "self.interfaces.all(i, has(i.bridge) == (i.mode == 'Bridge'))",
+      message: 'bridge goes with mode Bridge, and only with it',
+      fieldPath: '.interfaces',
+    },
+    { at: 'spec.userData', rule: 'has(self.secretRef) != has(self.inline)', message: 'give exactly one of secretRef and inline' },
+  ],
+  selectableFields: ['spec.placement.zone', 'status.host', 'status.zone'],
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: 'Whether all is as declared.',
+    },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'A summary.' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason', description: 'Why.' },
+    { name: 'Host', type: 'string', jsonPath: '.status.host', description: 'The host that runs it.' },
+    { name: 'CPUs', type: 'integer', jsonPath: '.spec.cpus', description: 'Virtual CPUs.' },
+    { name: 'Memory', type: 'string', jsonPath: '.spec.memory', description: 'Memory.' },
+    { name: 'Address', type: 'string', jsonPath: '.status.interfaces[0].addresses[0]', description: 'Its first address.', priority: 1 },
+    { name: 'Zone', type: 'string', jsonPath: '.status.zone', description: 'The zone that it is in.', priority: 1 },
+    {
+      name: 'Message',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].message',
+      description: 'Why, as a sentence.',
+      priority: 1,
+    },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists.' },
+  ],
+} as const satisfies KindDefinition;

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { conditionsOf, PENDING } from '../../../meta/condition.ts';
+import { Allocation, DriverRef, Limits, ObjectName, Resources, UnmanagedList } from '../../../meta/fields.ts';
+import type { ObjectOf } from '../../../meta/object.ts';
+import { Quantity } from '../../../meta/quantity.ts';
+
+const PowerRef = z.strictObject({
+  driver: z.string().min(1).max(63).describe('The power driver.'),
+  endpoint: z.string().max(253).exactOptional().describe('Address of the management controller.'),
+  config: z
+    .record(z.string().max(63), z.unknown())
+    .default({})
+    .meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true })
+    .describe("The power driver's own configuration."),
+});
+
+export const HostSpec = z.strictObject({
+  pod: ObjectName.describe('The pod (rack) that it is in. Immutable.'),
+  driver: DriverRef.describe('The driver that runs machines on it.'),
+  power: PowerRef.exactOptional().describe('How it is switched on and off.'),
+  allocation: Allocation,
+  maintenance: z
+    .boolean()
+    .default(false)
+    .describe('Asks for the host to be drained. A VM that may not be moved or stopped blocks it, by name.'),
+  outOfService: z
+    .strictObject({
+      bootId: z.string().min(1).max(128).describe('The boot that is declared dead.'),
+      reason: z.string().min(1).max(256).describe('Why, for the record.'),
+    })
+    .exactOptional()
+    .describe("An operator's proof that the host is dead, for that boot only."),
+  reserved: z
+    .strictObject({
+      cpus: z.int().min(0).max(65_536).default(0).describe('CPUs kept for the host itself.'),
+      memory: Quantity.default('0').describe('Memory kept for the host itself.'),
+    })
+    .prefault({})
+    .describe('What is never given out.'),
+  limits: Limits,
+});
+
+/**
+ * Pending: not looked at yet. PodNotFound: the pod does not exist. DriverUnknown: no such driver here. ConfigInvalid: the driver refuses
+ * the configuration. DriverUnreachable: the driver does not answer. DuplicateHost: another Host object is this machine.
+ * MaintenanceBlocked: a VM may not be stopped. Draining: VMs are leaving. InMaintenance: drained as asked. AsDeclared: ready.
+ * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers. NotFenced, Fenced: whether it is proven dead.
+ * NotSupported: a declared field is not supported yet.
+ */
+export const HostReason = z.enum([
+  'Pending',
+  'PodNotFound',
+  'DriverUnknown',
+  'ConfigInvalid',
+  'DriverUnreachable',
+  'DuplicateHost',
+  'MaintenanceBlocked',
+  'Draining',
+  'InMaintenance',
+  'NotInMaintenance',
+  'AsDeclared',
+  'InUse',
+  'Deleting',
+  'Reachable',
+  'NotReachable',
+  'Fenced',
+  'NotFenced',
+  'NotSupported',
+]);
+
+export type HostReason = z.output<typeof HostReason>;
+
+export const HostStatus = z.strictObject({
+  observedGeneration: z.int().min(0).exactOptional().describe('metadata.generation that this status is about.'),
+  hostId: z.string().max(128).exactOptional().describe("The driver's stable id of the machine."),
+  bootId: z.string().max(128).exactOptional().describe('Changes with every boot of the host.'),
+  capacity: Resources.exactOptional().describe('What the host has.'),
+  allocatable: Resources.exactOptional().describe('What may be given out.'),
+  allocated: Resources.exactOptional().describe('What is given out to VMs placed here.'),
+  driver: z
+    .strictObject({
+      name: z.string().max(63).describe('The driver that answered.'),
+      version: z.string().max(63).describe('Its version.'),
+      instance: z.string().max(128).describe('Its process.'),
+    })
+    .exactOptional()
+    .describe('Which driver serves it.'),
+  facts: z.record(z.string().max(63), z.string().max(253)).exactOptional().describe('What the driver says about the host, for people.'),
+  machines: z.int().min(0).exactOptional().describe('Machines of ours on the host.'),
+  unmanaged: UnmanagedList.exactOptional(),
+  conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
+});
+
+export const HostFields = z.strictObject({
+  spec: HostSpec.describe('What is declared.'),
+  status: HostStatus.default({ conditions: [...PENDING.conditions] }).describe('What was observed.'),
+});
+
+export type Host = ObjectOf<z.output<typeof HostFields>>;

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { conditionsOf, PENDING } from '../../../meta/condition.ts';
+import { Allocation, Protected, Resources } from '../../../meta/fields.ts';
+import type { ObjectOf } from '../../../meta/object.ts';
+
+export const ZoneSpec = z.strictObject({ allocation: Allocation, protected: Protected });
+
+/** Pending: not looked at yet. NoHosts: nothing can run here yet. HostsNotReady: some hosts are not ready. AsDeclared: all hosts are ready. Deleting: waits for its children. */
+export const ZoneReason = z.enum(['Pending', 'NoHosts', 'HostsNotReady', 'AsDeclared', 'Deleting']);
+
+export type ZoneReason = z.output<typeof ZoneReason>;
+
+const Counts = z.strictObject({
+  pods: z.int().min(0).describe('Pods (racks) in the zone.'),
+  hosts: z.int().min(0).describe('Hosts in the zone.'),
+  hostsReady: z.int().min(0).describe('Hosts that are ready.'),
+  virtualMachines: z.int().min(0).describe('Virtual machines placed in the zone.'),
+});
+
+export const ZoneStatus = z.strictObject({
+  observedGeneration: z.int().min(0).exactOptional().describe('metadata.generation that this status is about.'),
+  capacity: Resources.exactOptional().describe('What the hosts and pools have.'),
+  allocatable: Resources.exactOptional().describe('What may be given out: capacity less what is reserved, times the overcommit.'),
+  allocated: Resources.exactOptional().describe('What is given out.'),
+  counts: Counts.exactOptional().describe('How many there are.'),
+  shard: z
+    .strictObject({
+      holder: z.string().max(253).describe('The controller process that leads the zone.'),
+      epoch: z.int().min(0).describe('How often the leader has changed.'),
+    })
+    .exactOptional()
+    .describe('Who decides for the zone.'),
+  conditions: conditionsOf(['Ready', 'Reconciling', 'Stalled'], ZoneReason),
+});
+
+export const ZoneFields = z.strictObject({
+  spec: ZoneSpec.prefault({}).describe('What is declared.'),
+  status: ZoneStatus.default({ conditions: [...PENDING.conditions] }).describe('What was observed.'),
+});
+
+export type Zone = ObjectOf<z.output<typeof ZoneFields>>;

@@ -1,0 +1,42 @@
+/** Who asks, as authentication found out. */
+export interface Caller {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** One request to the API, however it arrived. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Decoded path, for example `/apis/infra.lenticular.dev/v1alpha1/zones/z1/status`. */
+  readonly path: string;
+  /** Raw pairs, in order: a repeated parameter is repeated. */
+  readonly query: readonly (readonly [name: string, value: string])[];
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** UTF-8 text of the body; absent when there was none. */
+  readonly body?: string;
+  readonly caller: Caller;
+}
+
+/** A complete answer. `body` is a JSON value that nobody changes afterwards, or text where the content type is not JSON, or bytes. */
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** One line of a watch; `object` is a JSON value that nobody changes afterwards. */
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: unknown;
+}
+
+/** An answer that goes on: a watch. The iterable ends when the watch does. */
+export interface ApiStream {
+  readonly status: 200;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly events: AsyncIterable<WatchEvent>;
+}
+
+/** How a request becomes an answer: over HTTPS, or in one process. Failures are answers whose body is a Status; it rejects only when no answer came. */
+export type Transport = (request: ApiRequest, signal: AbortSignal) => Promise<ApiResponse | ApiStream>;
