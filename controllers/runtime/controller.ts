@@ -1,0 +1,54 @@
+import type { KindDefinition } from '../../apis/meta/kind.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
+import type { ObjectKey } from '../../client/client.ts';
+import type { View } from '../../client/view.ts';
+import type { Plan } from './plan.ts';
+
+/** Who decides in this round, for the fence of driver calls (drivers/contract/fence.ts). */
+export interface Authority {
+  /** Uid of the namespace `lenticular-system`: stable for the life of the data. */
+  readonly installation: string;
+  readonly incarnation: number;
+  readonly shard: string;
+  /** Changes of the shard's leader. */
+  readonly epoch: number;
+}
+
+/** What a round is given beside the object. */
+export interface Round {
+  readonly authority: Authority;
+  /** `<uid>.<generation>` of the object. */
+  readonly trace: string;
+}
+
+/** Another kind whose changes make objects of this controller worth a look. */
+export interface Trigger {
+  readonly kind: KindDefinition;
+  /** Keys of the controller's objects that depend on this one. */
+  keysOf(object: ApiObject): readonly ObjectKey[];
+}
+
+/** One kind's controller: facts, a pure plan, and the steps' effects. Deciding is `plan`'s alone. */
+export interface Controller<O extends ApiObject, Facts, Step extends { readonly do: string }, Status> {
+  readonly kind: KindDefinition;
+  /** A qualified name, for example `storage.lenticular.dev/disk`. */
+  readonly finalizer: string;
+  readonly triggers: readonly Trigger[];
+  /** The shard whose leader decides about the object now: a zone's name, or `global`. */
+  shardOf(object: O): string;
+  /** The device endpoint (uid of the Host or StoragePool object) that the round will talk to, for its budget; undefined: none. */
+  endpointOf(object: O): string | undefined;
+  /** Gathers facts from views and drivers. A device that does not answer is a fact (unknown), not an error. */
+  observe(object: O, round: Round, signal: AbortSignal): Promise<Facts>;
+  plan(object: O, facts: Facts): Plan<Step, Status>;
+  /** Performs one step on the published object. DriverErrors pass through; the runtime reads their recovery. */
+  take(step: Step, object: O, round: Round, signal: AbortSignal): Promise<void>;
+}
+
+/** Views of the kinds that controllers look at, by kind. */
+export interface Views {
+  of<O extends ApiObject>(kind: KindDefinition): View<O>;
+}
+
+/** A controller of any kind, as the runtime keeps it. */
+export type AnyController = Controller<ApiObject, unknown, { readonly do: string }, unknown>;
