@@ -1,0 +1,136 @@
+import type { ApiObject } from '../../../apis/meta/object.ts';
+import { objectOf } from '../api.ts';
+import { ago } from '../durations.ts';
+import { columns, yamlOf } from '../print.ts';
+import { pathOf } from '../resources.ts';
+import { targetsOf, type Context, type Target } from '../targets.ts';
+import { conditionsIn } from './wait.ts';
+
+interface CoreEvent {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly count?: number;
+  readonly lastTimestamp?: string | null;
+  readonly eventTime?: string | null;
+  readonly reportingComponent?: string;
+  readonly source?: { readonly component?: string };
+}
+
+/** Prints all there is to know of objects: what is declared, what is true, since when, and what happened lately. */
+export async function describe(context: Context, words: readonly string[], now: number, signal: AbortSignal): Promise<void> {
+  let first = true;
+  for (const target of targetsOf(context, words)) {
+    for (const object of await fetchAll(context, target, signal)) {
+      if (!first) context.out('\n');
+      first = false;
+      for (const line of [...sections(object, now), ...(await events(context, object, now, signal))]) context.out(line);
+    }
+  }
+}
+
+async function fetchAll({ api, namespace }: Context, { resource, name }: Target, signal: AbortSignal): Promise<readonly ApiObject[]> {
+  const where = resource.namespaced ? { namespace } : {};
+  const body = await api.ask({ path: pathOf(resource, { ...where, ...(name !== undefined && { name }) }) }, signal);
+  if (name !== undefined) return [objectOf(body)];
+  const { apiVersion, items } = body as { readonly apiVersion: string; readonly items: readonly ApiObject[] };
+  return items.map((item) => ({ ...item, apiVersion, kind: resource.kind }));
+}
+
+function indented(title: string, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  return [
+    `${title}:`,
+    ...yamlOf(value)
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ];
+}
+
+function pairs(title: string, map: Readonly<Record<string, string>> | undefined): readonly string[] {
+  const entries = Object.entries(map ?? {}).filter(([key]) => !key.endsWith('last-applied-configuration'));
+  if (entries.length === 0) return [`${title.padEnd(14)}<none>`];
+  return entries.map(([key, value], index) => `${(index === 0 ? title : '').padEnd(14)}${key}=${value}`);
+}
+
+function since(time: string, now: number): string {
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) || ms === 0 ? '-' : ago(now - ms);
+}
+
+function sections(object: ApiObject, now: number): readonly string[] {
+  const { metadata, kind, apiVersion } = object;
+  const {
+    status = {},
+    spec,
+    ...others
+  } = object as ApiObject & { readonly status?: Readonly<Record<string, unknown>>; readonly spec?: unknown };
+  const conditions = conditionsIn(object) as readonly {
+    type: string;
+    status: string;
+    reason?: string;
+    message?: string;
+    lastTransitionTime?: string;
+  }[];
+  const rest = Object.fromEntries(Object.entries(status).filter(([field]) => field !== 'conditions'));
+  const loose = Object.fromEntries(Object.entries(others).filter(([field]) => !['apiVersion', 'kind', 'metadata'].includes(field)));
+  return [
+    `${'Name:'.padEnd(14)}${metadata.name}`,
+    ...(metadata.namespace === undefined ? [] : [`${'Namespace:'.padEnd(14)}${metadata.namespace}`]),
+    `${'Kind:'.padEnd(14)}${kind} (${apiVersion})`,
+    `${'Age:'.padEnd(14)}${since(metadata.creationTimestamp, now)}`,
+    `${'UID:'.padEnd(14)}${metadata.uid}`,
+    ...pairs('Labels:', metadata.labels),
+    ...pairs('Annotations:', metadata.annotations),
+    ...(metadata.deletionTimestamp === undefined
+      ? []
+      : [
+          `${'Deleting:'.padEnd(14)}for ${since(metadata.deletionTimestamp, now)}, held by ${metadata.finalizers?.join(', ') ?? 'nothing'}`,
+        ]),
+    ...indented('Spec', spec),
+    ...Object.entries(loose).flatMap(([field, value]) => indented(field, value)),
+    ...(Object.keys(rest).length === 0 ? [] : indented('Status', rest)),
+    ...(conditions.length === 0 ? [] : ['Conditions:', ...conditionRows(conditions, now).map((line) => `  ${line}`)]),
+  ];
+}
+
+function conditionRows(
+  conditions: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly lastTransitionTime?: string;
+  }[],
+  now: number,
+): readonly string[] {
+  return columns([
+    ['TYPE', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'],
+    ...conditions.map(({ type, status, reason = '', message = '', lastTransitionTime = '' }) => [
+      type,
+      status,
+      since(lastTransitionTime, now),
+      reason,
+      message,
+    ]),
+  ]);
+}
+
+async function events({ api, namespace }: Context, object: ApiObject, now: number, signal: AbortSignal): Promise<readonly string[]> {
+  const place = object.metadata.namespace ?? (object.kind === 'Namespace' ? object.metadata.name : 'default');
+  const fieldSelector = `involvedObject.uid=${object.metadata.uid}`;
+  const path = `/api/v1/namespaces/${encodeURIComponent(place === '' ? namespace : place)}/events`;
+  const { items } = (await api.ask({ path, query: { fieldSelector } }, signal)) as { readonly items: readonly CoreEvent[] };
+  if (items.length === 0) return ['Events:       <none>'];
+  const timed = items
+    .map((event) => ({ ...event, at: event.lastTimestamp ?? event.eventTime ?? '' }))
+    .sort((one, other) => one.at.localeCompare(other.at));
+  const rows = timed.map(({ type = '', reason = '', message = '', count = 1, at, reportingComponent, source }) => [
+    type,
+    reason,
+    `${since(at, now)}${count > 1 ? ` (x${String(count)})` : ''}`,
+    reportingComponent === undefined || reportingComponent === '' ? (source?.component ?? '') : reportingComponent,
+    message,
+  ]);
+  return ['Events:', ...columns([['TYPE', 'REASON', 'AGE', 'FROM', 'MESSAGE'], ...rows]).map((line) => `  ${line}`)];
+}

@@ -1,0 +1,57 @@
+import { dump } from 'js-yaml';
+
+interface Column {
+  readonly name: string;
+  readonly priority?: number;
+}
+
+/** meta.k8s.io/v1 Table, as far as it is printed. */
+export interface Table {
+  readonly columnDefinitions?: readonly Column[];
+  readonly rows?: readonly {
+    readonly cells: readonly unknown[];
+    readonly object?: { readonly metadata?: { readonly namespace?: string } };
+  }[];
+}
+
+/** The Accept header that asks for a Table where there is one. */
+export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+
+/** Rows padded into columns, as kubectl prints them: three spaces between, none at the end. */
+export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd((widths[index] ?? 0) + 3))).join(''));
+}
+
+/** Prints cells without control characters: what an object says must not move a terminal's cursor. */
+function printable(cell: unknown): string {
+  const text = cell === null || cell === undefined ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell);
+  // eslint-disable-next-line no-control-regex -- control characters are exactly what is removed
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+/** A server's Table as rows of text, header first. */
+export function tableRows(
+  { columnDefinitions = [], rows = [] }: Table,
+  options: { readonly wide: boolean; readonly namespaces: boolean; readonly prefix?: string },
+): readonly (readonly string[])[] {
+  const shown = columnDefinitions.flatMap(({ priority = 0 }, index) => (priority === 0 || options.wide ? [index] : []));
+  const header = [
+    ...(options.namespaces ? ['NAMESPACE'] : []),
+    ...shown.map((index) => (columnDefinitions[index]?.name ?? '').toUpperCase()),
+  ];
+  const body = rows.map(({ cells, object }) => {
+    const texts = shown.map((index) => {
+      const text = printable(cells[index]);
+      return columnDefinitions[index]?.name === 'Name' && options.prefix !== undefined ? `${options.prefix}/${text}` : text;
+    });
+    return [...(options.namespaces ? [object?.metadata?.namespace ?? ''] : []), ...texts];
+  });
+  return [header, ...body];
+}
+
+/** YAML of a JSON value as kubectl would print it. */
+export function yamlOf(value: unknown): string {
+  return dump(value, { lineWidth: -1, noRefs: true }).trimEnd();
+}
