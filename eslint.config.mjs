@@ -64,19 +64,9 @@ const syntaxOfPure = [
 ];
 
 const drawers = {
-  group: [
-    '**/index.ts',
-    '**/index.js',
-    './',
-    '../',
-    '.',
-    '..',
-    '**/{utils,util,helpers,helper,common}/**',
-    '**/{utils,util,helpers,helper,common}.ts',
-  ],
+  regex: '(^|/)(index|utils?|helpers?|commons?)(/|\\.m?[jt]s$)|^\\.{1,2}/?$',
   message: 'No barrels and no drawers: import a thing from the file that is named for it.',
 };
-const bareNames = { group: bareBuiltins.map((name) => `/${name}`), message: 'Write node: before a built-in module.' };
 const importsOfShipped = {
   paths: [
     { name: 'node:process', message: 'Only cmd/ reads the process.' },
@@ -89,7 +79,7 @@ const importsOfShipped = {
 const importsOfPure = {
   patterns: [
     drawers,
-    { group: ['node:*', 'node:*/**', ...bareNames.group], message: 'A decider sees only its arguments: no built-in modules.' },
+    { regex: `^(node:.+|(${bareBuiltins.join('|')})(/.*)?)$`, message: 'A decider sees only its arguments: no built-in modules.' },
   ],
 };
 const clockMessage = 'Clocks and timers come in as arguments; only cmd/ has its own.';

@@ -10,7 +10,16 @@ const shared = {
 
 export default {
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apis,server,client,controllers,drivers,cmd,hack}/**/*.test.ts', '<rootDir>/test/static/**/*.test.ts'] },
-    { ...shared, displayName: 'system', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/static/'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{apis,server,client,controllers,drivers,cmd,hack}/**/*.test.ts', '<rootDir>/test/static/**/*.test.ts'],
+    },
+    {
+      ...shared,
+      displayName: 'system',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/static/'],
+    },
   ],
 };
