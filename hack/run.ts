@@ -14,6 +14,8 @@ export interface Ended {
 }
 
 interface RunOptions {
+  /** Where it runs, if not in the project's folder. */
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Passes the program's output on as it comes, instead of keeping it. */
   readonly show?: boolean;
@@ -21,10 +23,15 @@ interface RunOptions {
 
 const LIMIT_BYTES = 64 << 20;
 
-/** Runs a program in the project's folder to its end, without a shell and without input; never rejects for a bad exit. */
+/** Runs a program to its end, without a shell and without input; never rejects for a bad exit. */
 export async function run(command: string, args: readonly string[], options: RunOptions, signal: AbortSignal): Promise<Ended> {
   const out = options.show === true ? 'inherit' : 'pipe';
-  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ['ignore', out, out], signal });
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? ROOT,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', out, out],
+    signal,
+  });
   const kept: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
   let bytes = 0;
   for (const name of ['stdout', 'stderr'] as const) {
