@@ -1,0 +1,226 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { ApiError } from '../../apis/meta/api-error.ts';
+import { openStoreFile, reasonOf } from './sqlite-file.ts';
+import type {
+  Engine,
+  EngineChange,
+  EngineHistory,
+  EngineIdentity,
+  EngineObject,
+  EngineOutcome,
+  EngineRange,
+  EngineWrite,
+  ListPart,
+} from './sqlite-protocol.ts';
+
+const SLOTS = 64;
+/** Bounds of one part of a list, one page of history, one slice of compaction. */
+const PART_CHARS = 1024 * 1024;
+const PAGE_CHARS = 2 * 1024 * 1024;
+const PAGE_ROWS = 8192;
+const COMPACT_ROWS = 1024;
+const VACUUM_PAGES = 512;
+/** Free pages that are kept for the next writes. */
+const SPARE_PAGES = 256;
+
+interface Statements {
+  readonly get: StatementSync;
+  readonly list: StatementSync;
+  readonly put: StatementSync;
+  readonly remove: StatementSync;
+  readonly record: StatementSync;
+  readonly history: StatementSync;
+  readonly setRevision: StatementSync;
+  readonly setCompacted: StatementSync;
+  readonly forget: StatementSync;
+  readonly freePages: StatementSync;
+}
+
+// Sorts after every UTF-8 text, so that a range without an end has one.
+const LAST_KEY = "x'ff'";
+
+function prepareStatements(database: DatabaseSync): Statements {
+  return {
+    get: database.prepare('SELECT key, version, value FROM current WHERE key = ?'),
+    list: database.prepare(`SELECT key, version, value FROM current WHERE key >= ? AND key < coalesce(?, ${LAST_KEY}) ORDER BY key`),
+    put: database.prepare(
+      'INSERT INTO current (key, version, value) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET version = ?2, value = ?3',
+    ),
+    remove: database.prepare('DELETE FROM current WHERE key = ?'),
+    record: database.prepare('INSERT INTO history (version, key, value) VALUES (?, ?, ?)'),
+    // Values of other keys stay out of memory; their rows still count, so that a page ends.
+    history: database.prepare(
+      `SELECT version, key, hit, iif(hit, value, NULL) AS value FROM
+        (SELECT version, key, value, key >= ?2 AND key < coalesce(?3, ${LAST_KEY}) AS hit FROM history WHERE version > ?1) ORDER BY version`,
+    ),
+    setRevision: database.prepare('UPDATE progress SET revision = ?'),
+    setCompacted: database.prepare('UPDATE progress SET compacted = ?'),
+    forget: database.prepare(
+      `DELETE FROM history WHERE version IN (SELECT version FROM history WHERE version <= ? ORDER BY version LIMIT ${String(COMPACT_ROWS)})`,
+    ),
+    freePages: database.prepare('PRAGMA freelist_count'),
+  };
+}
+
+/** Opens the store in `file` on this thread. A call that throws (always ApiError) leaves an engine that must not be used again. */
+export function openEngine(file: string): Engine {
+  const { database, close } = openStoreFile(file);
+  const statements = prepareStatements(database);
+  const progress = database.prepare('SELECT revision, compacted FROM progress').get() ?? {};
+  let revision = numberOf(progress['revision']);
+  let compacted = numberOf(progress['compacted']);
+  return {
+    identity: () => readIdentity(database),
+    get: (key) => readObject(statements, key),
+    list: (range, part) => {
+      readList(statements, range, part);
+      return revision;
+    },
+    revision: () => revision,
+    apply: (writes) => {
+      const done = applyBatch(database, statements, writes, revision + 1);
+      revision = done.revision;
+      return done.outcomes;
+    },
+    history: ({ range, after }) => {
+      if (after < compacted) return { state: 'compacted' };
+      if (after > revision * SLOTS + SLOTS - 1) return { state: 'future' };
+      return readHistory(statements, range, after, revision * SLOTS + SLOTS - 1);
+    },
+    compact: (upTo) => {
+      compacted = Math.max(compacted, Math.min(upTo, revision * SLOTS + SLOTS - 1));
+      return compactSlice(database, statements, compacted);
+    },
+    close: () => {
+      close();
+    },
+  };
+}
+
+function readIdentity(database: DatabaseSync): EngineIdentity {
+  const rows = database.prepare('SELECT name, value FROM meta').all();
+  const meta = new Map(rows.map((row) => [textOf(row['name']), textOf(row['value'])]));
+  const [installation, incarnation, offset] = ['installation', 'incarnation', 'offset'].map((name) => meta.get(name));
+  if (installation === undefined || incarnation === undefined || offset === undefined) throw damaged();
+  return { installation, incarnation: Number(incarnation), offset };
+}
+
+function readObject(statements: Statements, key: string): EngineObject | undefined {
+  const row = statements.get.get(key);
+  return row === undefined ? undefined : objectOf(row);
+}
+
+function readList(statements: Statements, range: EngineRange, part: (objects: ListPart) => void): void {
+  let objects: EngineObject[] = [];
+  let chars = 0;
+  for (const row of statements.list.iterate(range.start, range.end ?? null)) {
+    const object = objectOf(row);
+    objects.push(object);
+    chars += object.key.length + object.value.length;
+    if (chars > PART_CHARS) {
+      part(objects);
+      objects = [];
+      chars = 0;
+    }
+  }
+  if (objects.length > 0) part(objects);
+}
+
+interface Applied {
+  readonly outcomes: readonly EngineOutcome[];
+  readonly revision: number;
+}
+
+function applyBatch(database: DatabaseSync, statements: Statements, writes: readonly EngineWrite[], revision: number): Applied {
+  const outcomes: EngineOutcome[] = [];
+  let index = 0;
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    for (const write of writes) {
+      const outcome = applyWrite(statements, write, revision * SLOTS + index);
+      if (outcome.ok && write.do !== 'compare') index += 1;
+      outcomes.push(outcome);
+    }
+    if (index > 0) statements.setRevision.run(revision);
+  } catch (error) {
+    throw new ApiError('ServiceUnavailable', `the store cannot write: ${reasonOf(error)}`, { cause: error });
+  }
+  try {
+    database.exec(index > 0 ? 'COMMIT' : 'ROLLBACK');
+  } catch (error) {
+    // The log may hold the batch although the disk did not confirm it; only opening the file again tells.
+    throw new ApiError('Timeout', `it is not known whether the write is on the disk: ${reasonOf(error)}`, { cause: error });
+  }
+  return { outcomes, revision: index > 0 ? revision : revision - 1 };
+}
+
+function applyWrite(statements: Statements, write: EngineWrite, version: number): EngineOutcome {
+  const current = readObject(statements, write.key);
+  const allowed = write.do === 'create' ? current === undefined : current?.version === write.version;
+  if (!allowed) return { ok: false, current };
+  if (write.do === 'compare') return { ok: true, version: write.version };
+  if (write.do === 'remove') {
+    statements.remove.run(write.key);
+    statements.record.run(version, write.key, null);
+  } else {
+    statements.put.run(write.key, version, write.value);
+    statements.record.run(version, write.key, write.value);
+  }
+  return { ok: true, version };
+}
+
+function readHistory(statements: Statements, range: EngineRange, after: number, newest: number): EngineHistory {
+  const changes: EngineChange[] = [];
+  let chars = 0;
+  let rows = 0;
+  let reached = after;
+  for (const row of statements.history.iterate(after, range.start, range.end ?? null)) {
+    const version = numberOf(row['version']);
+    const full = chars > PAGE_CHARS || rows >= PAGE_ROWS;
+    // A page ends between revisions only, so that one revision is always delivered whole.
+    if (full && Math.floor(version / SLOTS) !== Math.floor(reached / SLOTS)) {
+      return { state: 'page', changes, upTo: reached, more: true };
+    }
+    reached = version;
+    rows += 1;
+    if (row['hit'] !== 1) continue;
+    const value = row['value'] === null ? undefined : textOf(row['value']);
+    changes.push({ key: textOf(row['key']), value, version });
+    chars += 256 + (value?.length ?? 0);
+  }
+  return { state: 'page', changes, upTo: newest, more: false };
+}
+
+function compactSlice(database: DatabaseSync, statements: Statements, upTo: number): boolean {
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    statements.setCompacted.run(upTo);
+    const forgotten = statements.forget.run(upTo).changes;
+    database.exec('COMMIT');
+    if (forgotten === COMPACT_ROWS) return true;
+    const spare = numberOf(statements.freePages.get()?.['freelist_count']) - SPARE_PAGES;
+    if (spare <= 0) return false;
+    database.exec(`PRAGMA incremental_vacuum(${String(Math.min(spare, VACUUM_PAGES))})`);
+    return spare > VACUUM_PAGES;
+  } catch (error) {
+    throw new ApiError('ServiceUnavailable', `the store cannot forget its history: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function objectOf(row: Record<string, unknown>): EngineObject {
+  return { key: textOf(row['key']), value: textOf(row['value']), version: numberOf(row['version']) };
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw damaged();
+  return value;
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value !== 'number') throw damaged();
+  return value;
+}
+
+function damaged(): ApiError {
+  return new ApiError('InternalError', 'the store holds what this program did not write; restore it from a backup');
+}

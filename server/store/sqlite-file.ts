@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { chmodSync, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { ApiError } from '../../apis/meta/api-error.ts';
+
+/** An open database of ours, and how to let go of it. */
+export interface StoreFile {
+  readonly database: DatabaseSync;
+  close(): void;
+}
+
+/** "LENT": says in the file's header whose it is. */
+const APPLICATION_ID = 0x4c454e54;
+const SCHEMA_VERSION = 1;
+const SQLITE_BUSY = 5;
+const HEADER_BYTES = 100;
+const MAGIC = 'SQLite format 3\0';
+
+// A version is revision x 64 + index. History is keyed by it, so that it is appended to and cut off at its ends only.
+const SCHEMA = `
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, compacted INTEGER NOT NULL) STRICT;
+  CREATE TABLE current (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
+  CREATE TABLE history (version INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT) STRICT;
+  INSERT INTO progress VALUES (1, 0, 0);
+`;
+
+/**
+ * Opens the store in `file` (":memory:" for none), making it where there is none: mode 0600, in a directory of mode 0700.
+ * Throws ApiError ServiceUnavailable when another process has it open, InternalError when the file is not a store of ours.
+ */
+export function openStoreFile(file: string): StoreFile {
+  if (file === ':memory:') return prepare(new DatabaseSync(':memory:'), file);
+  const path = resolve(file);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const unlock = lock(`${path}.lock`, path);
+  try {
+    createPrivate(path);
+    refuseForeign(path);
+    return prepare(new DatabaseSync(path), path, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+/** Holds an exclusive lock that the kernel frees with the process, however it ends. Nothing is ever written to the lock file. */
+function lock(path: string, store: string): () => void {
+  createPrivate(path);
+  const database = new DatabaseSync(path);
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if (sqliteCode(error) !== SQLITE_BUSY) throw new ApiError('InternalError', `${path} cannot be locked`, { cause: error });
+    throw new ApiError(
+      'ServiceUnavailable',
+      `the store ${store} is in use by another process; stop it first, or use another data directory`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return () => {
+    database.close();
+  };
+}
+
+/** Makes an empty file of mode 0600. A file that exists is never opened here: closing it would drop locks that SQLite holds on it. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+  }
+}
+
+/** Reads the header alone, so that a file which is not ours is left exactly as it was. */
+function refuseForeign(path: string): void {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const descriptor = openSync(path, 'r');
+  const length = readSync(descriptor, header, 0, HEADER_BYTES, 0);
+  closeSync(descriptor);
+  if (length === 0) return;
+  if (length < HEADER_BYTES || header.toString('latin1', 0, 16) !== MAGIC || header.readUInt32BE(68) !== APPLICATION_ID) {
+    throw new ApiError('InternalError', `${path} is not a store of this program; move it away, or use another data directory`);
+  }
+  const version = header.readUInt32BE(60);
+  if (version > SCHEMA_VERSION) {
+    throw new ApiError('InternalError', `${path} was written by a newer version of this program (format ${String(version)}); use that one`);
+  }
+}
+
+function prepare(database: DatabaseSync, path: string, unlock?: () => void): StoreFile {
+  try {
+    create(database);
+    // Each acknowledged write is on the disk before it is acknowledged: FULL syncs the log at every commit.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY');
+  } catch (error) {
+    database.close();
+    throw new ApiError('InternalError', `the store ${path} cannot be opened: ${reasonOf(error)}`, { cause: error });
+  }
+  return {
+    database,
+    close: () => {
+      database.close();
+      unlock?.();
+    },
+  };
+}
+
+function create(database: DatabaseSync): void {
+  const id = database.prepare('PRAGMA application_id').get()?.['application_id'];
+  if (id === APPLICATION_ID) return;
+  // Before the first table, or it would take a full rewrite of the file to change.
+  database.exec('PRAGMA auto_vacuum = INCREMENTAL');
+  database.exec(
+    `BEGIN IMMEDIATE; ${SCHEMA} PRAGMA application_id = ${String(APPLICATION_ID)}; PRAGMA user_version = ${String(SCHEMA_VERSION)}`,
+  );
+  const insert = database.prepare('INSERT INTO meta VALUES (?, ?)');
+  insert.run('installation', randomUUID());
+  insert.run('incarnation', '1');
+  insert.run('offset', '0');
+  database.exec('COMMIT');
+}
+
+/** SQLite's primary result code of an error that node:sqlite threw, or undefined. */
+function sqliteCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
+}
+
+/** SQLite's own words for its result code, which name no data. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error && 'errstr' in error && typeof error.errstr === 'string') return error.errstr;
+  return error instanceof Error ? error.message : 'unknown';
+}

@@ -1,0 +1,210 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
+import { abortable } from './abortable.ts';
+import { prefixEnd } from './key-range.ts';
+import { linkEngine, startEngine } from './sqlite-link.ts';
+import type {
+  EngineCall,
+  EngineCalls,
+  ListPart,
+  EngineChange,
+  EngineLink,
+  EngineObject,
+  EngineOutcome,
+  EngineRange,
+  EngineWrite,
+} from './sqlite-protocol.ts';
+import {
+  WRITES_PER_REVISION,
+  type Store,
+  type StoreEvent,
+  type StoreIdentity,
+  type StoredList,
+  type StoredObject,
+  type StoreWrite,
+  type WriteOutcome,
+} from './store.ts';
+import { createWatchHub, type HistoryPage, type WatchHub } from './watch-hub.ts';
+import { createWriteQueue, type WriteQueue } from './write-queue.ts';
+
+export interface SqliteOptions {
+  /** A path, or ":memory:" for a store that ends with the process and runs on the caller's thread. */
+  readonly file: string;
+}
+
+const WAITING_WRITES = 4096;
+
+/**
+ * Opens the embedded store, making the file (0600) and its directory (0700) where there are none.
+ * Rejects with ApiError ServiceUnavailable when another process has it open, InternalError when the file is not a store.
+ */
+export async function openSqliteStore(options: SqliteOptions, signal: AbortSignal): Promise<Store> {
+  signal.throwIfAborted();
+  const link = options.file === ':memory:' ? await linkMemory() : await startEngine(options.file);
+  const { installation, incarnation, offset } = await link.ask('identity', undefined);
+  return new SqliteStore(link, { installation, incarnation }, BigInt(offset));
+}
+
+/** Loaded only here, so that a process with a store in a file keeps SQLite in the other thread. */
+async function linkMemory(): Promise<EngineLink> {
+  const { openEngine } = await import('./sqlite-engine.ts');
+  return linkEngine(openEngine(':memory:'));
+}
+
+class SqliteStore implements Store {
+  readonly identity: StoreIdentity;
+  readonly #link: EngineLink;
+  readonly #offset: bigint;
+  readonly #hub: WatchHub;
+  readonly #queue: WriteQueue;
+  #closing: Promise<void> | undefined;
+
+  constructor(link: EngineLink, identity: StoreIdentity, offset: bigint) {
+    this.identity = identity;
+    this.#link = link;
+    this.#offset = offset;
+    this.#hub = createWatchHub((prefix, after, signal) => this.#history(prefix, after, signal));
+    this.#queue = createWriteQueue({
+      commit: (batch) => this.#commit(batch),
+      mayJoin: () => true,
+      parallel: 1,
+      limit: WAITING_WRITES,
+      batchWrites: Number(WRITES_PER_REVISION),
+    });
+    link.onFailure((error) => {
+      this.#hub.end(error);
+      void this.#queue.drain(error);
+    });
+  }
+
+  async get(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    const object = await this.#ask('get', key, signal);
+    return object === undefined ? undefined : this.#object(object);
+  }
+
+  async list(prefix: string, signal: AbortSignal): Promise<StoredList> {
+    const objects: StoredObject[] = [];
+    const revision = await this.#ask('list', rangeOf(prefix), signal, (part) => {
+      for (const object of part) objects.push(this.#object(object));
+    });
+    return { resourceVersion: this.#lastOf(revision), objects };
+  }
+
+  async revision(signal: AbortSignal): Promise<bigint> {
+    return this.#lastOf(await this.#ask('revision', undefined, signal));
+  }
+
+  write(write: StoreWrite, signal: AbortSignal): Promise<WriteOutcome> {
+    return this.#queue.push(write, signal);
+  }
+
+  watch(prefix: string, after: bigint, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]> {
+    return this.#hub.watch(prefix, after, signal);
+  }
+
+  async compact(upTo: bigint, signal: AbortSignal): Promise<void> {
+    const version = this.#version(upTo);
+    // Slice by slice, so that writes are served in between.
+    while (await this.#ask('compact', version, signal));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    const closed = new ApiError('ServiceUnavailable', 'the store is closed');
+    this.#hub.end();
+    await this.#queue.drain(closed);
+    // A store that has failed has let go of its file already.
+    await this.#link.ask('close', undefined).catch(() => undefined);
+  }
+
+  async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
+    const outcomes = await this.#link.ask(
+      'apply',
+      batch.map((write) => this.#engineWrite(write)),
+    );
+    const told = outcomes.map((outcome) => this.#outcome(outcome));
+    const events = batch.flatMap((write, at) => eventOf(write, told[at]));
+    if (events.length > 0) this.#hub.publish(events);
+    return told;
+  }
+
+  async #history(prefix: string, after: bigint, signal: AbortSignal): Promise<HistoryPage> {
+    const page = await this.#ask('history', { range: rangeOf(prefix), after: this.#version(after) }, signal);
+    if (page.state === 'compacted')
+      throw new ApiError('Expired', `the changes after resourceVersion ${String(after)} are forgotten; list again`);
+    if (page.state === 'future') throw new ApiError('Expired', `resourceVersion ${String(after)} is newer than this store; list again`);
+    return {
+      revisions: byRevision(page.changes).map((changes) => changes.map((change) => this.#event(change))),
+      upTo: this.#offset + BigInt(page.upTo),
+      more: page.more,
+    };
+  }
+
+  #ask<K extends EngineCall>(
+    call: K,
+    input: EngineCalls[K]['input'],
+    signal: AbortSignal,
+    part?: (objects: ListPart) => void,
+  ): Promise<EngineCalls[K]['output']> {
+    if (this.#closing !== undefined) return Promise.reject(new ApiError('ServiceUnavailable', 'the store is closed'));
+    return abortable(this.#link.ask(call, input, part), signal);
+  }
+
+  #object(object: EngineObject): StoredObject {
+    return { key: object.key, value: object.value, resourceVersion: this.#offset + BigInt(object.version) };
+  }
+
+  #event(change: EngineChange): StoreEvent {
+    const resourceVersion = this.#offset + BigInt(change.version);
+    if (change.value === undefined) return { type: 'remove', key: change.key, resourceVersion };
+    return { type: 'put', object: { key: change.key, value: change.value, resourceVersion } };
+  }
+
+  #outcome(outcome: EngineOutcome): WriteOutcome {
+    if (outcome.ok) return { ok: true, resourceVersion: this.#offset + BigInt(outcome.version) };
+    return { ok: false, current: outcome.current === undefined ? undefined : this.#object(outcome.current) };
+  }
+
+  #engineWrite(write: StoreWrite): EngineWrite {
+    if (write.do === 'create') return write;
+    const { resourceVersion, ...rest } = write;
+    return { ...rest, version: this.#version(resourceVersion) };
+  }
+
+  /** A version of before the offset is -1 (older than everything); one beyond what the file can count is the last number. */
+  #version(resourceVersion: bigint): number {
+    const version = resourceVersion - this.#offset;
+    if (version < 0n) return -1;
+    return version > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(version);
+  }
+
+  #lastOf(revision: number): bigint {
+    return this.#offset + BigInt(revision) * WRITES_PER_REVISION + WRITES_PER_REVISION - 1n;
+  }
+}
+
+function rangeOf(prefix: string): EngineRange {
+  return { start: prefix, end: prefixEnd(prefix) };
+}
+
+function eventOf(write: StoreWrite, outcome: WriteOutcome | undefined): readonly StoreEvent[] {
+  if (outcome?.ok !== true || write.do === 'compare') return [];
+  const { resourceVersion } = outcome;
+  if (write.do === 'remove') return [{ type: 'remove', key: write.key, resourceVersion }];
+  return [{ type: 'put', object: { key: write.key, value: write.value, resourceVersion } }];
+}
+
+function byRevision(changes: readonly EngineChange[]): readonly (readonly EngineChange[])[] {
+  const groups: EngineChange[][] = [];
+  let revision = -1;
+  for (const change of changes) {
+    const of = Math.floor(change.version / Number(WRITES_PER_REVISION));
+    if (of === revision) groups.at(-1)?.push(change);
+    else groups.push([change]);
+    revision = of;
+  }
+  return groups;
+}
