@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedMap } from './bounded-map.ts';
 import { Quantity } from './quantity.ts';
 
 /** The name of another object: a DNS-1123 subdomain. */
@@ -52,8 +53,7 @@ export const DriverRef = z.strictObject({
     .max(253)
     .exactOptional()
     .describe('host:port of a driver that runs elsewhere; absent: started beside the controllers.'),
-  config: z
-    .record(z.string().max(63), z.unknown())
+  config: boundedMap(z.unknown(), { maxKeyLength: 63, maxProperties: 64 })
     .default({})
     .meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true })
     .describe("The driver's own configuration, checked against its schema."),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { boundedMap } from './bounded-map.ts';
 
-const LabelMap = z.record(z.string().max(317), z.string().max(63));
+const LabelMap = boundedMap(z.string().max(63), { maxKeyLength: 317, maxProperties: 64 });
 
 /** metav1.LabelSelector. An empty one selects everything. */
 export const LabelSelector = z.strictObject({

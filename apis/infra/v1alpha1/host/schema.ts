@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedMap } from '../../../meta/bounded-map.ts';
 import { conditionsOf, PENDING } from '../../../meta/condition.ts';
 import { Allocation, DriverRef, Limits, ObjectName, Resources, UnmanagedList } from '../../../meta/fields.ts';
 import type { ObjectOf } from '../../../meta/object.ts';
@@ -7,8 +8,7 @@ import { Quantity } from '../../../meta/quantity.ts';
 const PowerRef = z.strictObject({
   driver: z.string().min(1).max(63).describe('The power driver.'),
   endpoint: z.string().max(253).exactOptional().describe('Address of the management controller.'),
-  config: z
-    .record(z.string().max(63), z.unknown())
+  config: boundedMap(z.unknown(), { maxKeyLength: 63, maxProperties: 64 })
     .default({})
     .meta({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true })
     .describe("The power driver's own configuration."),
@@ -85,7 +85,9 @@ export const HostStatus = z.strictObject({
     })
     .exactOptional()
     .describe('Which driver serves it.'),
-  facts: z.record(z.string().max(63), z.string().max(253)).exactOptional().describe('What the driver says about the host, for people.'),
+  facts: boundedMap(z.string().max(253), { maxKeyLength: 63, maxProperties: 64 })
+    .exactOptional()
+    .describe('What the driver says about the host, for people.'),
   machines: z.int().min(0).exactOptional().describe('Machines of ours on the host.'),
   unmanaged: UnmanagedList.exactOptional(),
   conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
