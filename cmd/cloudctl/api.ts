@@ -58,7 +58,7 @@ export function createApi(transport: Transport, warn: (text: string) => void): A
     async ask(ask, signal) {
       const response = await transport(requestOf(ask), signal);
       if ('events' in response) throw new ApiError('InternalError', `${ask.path} answered with a watch`);
-      const warning = response.headers['warning'];
+      const warning = response.headers.warning;
       if (warning !== undefined)
         for (const [, text] of warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) warn(text?.replaceAll(/\\(.)/g, '$1') ?? '');
       if (response.status >= 400) throw errorOf(response.body, response.status);

@@ -14,7 +14,7 @@ spec:
 `;
 
 test('every document of a file is read, and empty ones are skipped', () => {
-  expect(readManifests('f.yaml', FILE).map(({ value }) => value['spec'])).toEqual([
+  expect(readManifests('f.yaml', FILE).map(({ value }) => value.spec)).toEqual([
     {
       disks: [
         { name: 'root', volume: 'data-1' },
@@ -51,12 +51,12 @@ test.each([
   ['"yes"', 'yes'],
   ['~', null],
 ])('the scalar %s is read as kubectl reads it', (text, value) => {
-  expect(readManifests('f.yaml', `value: ${text}\n`)[0]?.value['value']).toEqual(value);
+  expect(readManifests('f.yaml', `value: ${text}\n`)[0]?.value.value).toEqual(value);
 });
 
 test('merge keys are applied, as kubectl does', () => {
   const [manifest] = readManifests('f.yaml', 'base: &base {a: 1}\nmore:\n  <<: *base\n  b: 2\n');
-  expect(manifest?.value['more']).toEqual({ a: 1, b: 2 });
+  expect(manifest?.value.more).toEqual({ a: 1, b: 2 });
 });
 
 test.each([

@@ -27,7 +27,7 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
 /** Prints cells without control characters: what an object says must not move a terminal's cursor. */
 function printable(cell: unknown): string {
   const text = cell === null || cell === undefined ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell);
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is removed
+
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 

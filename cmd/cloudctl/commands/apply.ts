@@ -67,16 +67,16 @@ function identify({ resources, namespace }: Context, manifest: Manifest): Wanted
     if (typeof value !== 'string' || value === '') throw new ManifestError(`${at(manifest, field)}: ${field} is missing or not a string`);
   }
   const meta = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as JsonObject;
-  if (typeof meta['name'] !== 'string' || meta['name'] === '') {
+  if (typeof meta.name !== 'string' || meta.name === '') {
     throw new ManifestError(`${at(manifest, 'metadata.name')}: metadata.name is missing or not a string`);
   }
   try {
     const resource = resourceOf(resources, apiVersion, kind);
-    const given = meta['namespace'];
+    const given = meta.namespace;
     return {
       manifest,
       resource,
-      name: meta['name'],
+      name: meta.name,
       ...(resource.namespaced && { namespace: typeof given === 'string' ? given : namespace }),
     };
   } catch (error) {
@@ -93,9 +93,9 @@ function located(manifest: Manifest, error: ApiError): readonly string[] {
 }
 
 function withAnnotation(value: JsonObject, resource: Resource, namespace: string | undefined): JsonObject {
-  const metadata = value['metadata'] as JsonObject;
-  const annotations = { ...(metadata['annotations'] as JsonObject | undefined) };
-  delete annotations[LAST_APPLIED];
+  const metadata = value.metadata as JsonObject;
+  const given = metadata.annotations as JsonObject | undefined;
+  const annotations = Object.fromEntries(Object.entries(given ?? {}).filter(([key]) => key !== LAST_APPLIED));
   const plain = { ...value, metadata: { ...metadata, annotations, ...(resource.namespaced && { namespace }) } };
   return { ...plain, metadata: { ...plain.metadata, annotations: { ...annotations, [LAST_APPLIED]: `${JSON.stringify(plain)}\n` } } };
 }

@@ -64,8 +64,8 @@ export async function remove(
 
 /** The objects of manifests, last first: what depends on others stands after them. */
 function named({ resources, namespace }: Context, { value, file }: Manifest): Doomed {
-  const resource = resourceOf(resources, value['apiVersion'], value['kind']);
-  const { name, namespace: given } = (value['metadata'] ?? {}) as { readonly name?: unknown; readonly namespace?: unknown };
+  const resource = resourceOf(resources, value.apiVersion, value.kind);
+  const { name, namespace: given } = (value.metadata ?? {}) as { readonly name?: unknown; readonly namespace?: unknown };
   if (typeof name !== 'string' || name === '') throw new UsageError(`${file}: metadata.name is missing`);
   return { resource, name, ...(resource.namespaced && { namespace: typeof given === 'string' ? given : namespace }) };
 }

@@ -21,7 +21,7 @@ type Verdict = 'met' | 'waiting';
 
 /** The conditions of an object, whatever its kind. */
 export function conditionsIn(object: ApiObject): readonly Condition[] {
-  return (object['status'] as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
+  return (object.status as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
 }
 
 /** The Ready condition in words, for people who wait. */
