@@ -1,16 +1,68 @@
 #!/bin/sh
-# Makes a fresh clone runnable: installs the locked packages (with Node 24 among them) when they are missing or older than the lock file.
+# Makes a fresh clone runnable: installs the locked packages (with Node 24 among them) where they are missing or not those of the lock file.
 # It runs under whatever Node the machine has; everything after it finds node_modules/.bin/node first on the PATH of npm scripts.
 set -eu
 cd "$(dirname "$0")/.."
-stamp=node_modules/.package-lock.json
-if [ ! -e "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
-  echo "Installing the locked npm packages (once)..." >&2
-  npm ci --no-audit --no-fund --loglevel=error >&2
-  touch "$stamp"
-fi
-major=$(node -p 'process.versions.node.split(".")[0]')
-if [ "$major" -lt 24 ]; then
-  echo "lenticular needs Node 24 or later; this is Node $(node --version), and npm has no Node 24 package for this platform: install Node 24 and try again." >&2
+PATH=$PWD/node_modules/.bin:$PATH
+stamp=node_modules/.installed-lock.json
+lock=tmp/bootstrap.lock
+
+# Installed is what our stamp says; a developer's own `npm ci` leaves npm's stamp, which counts while it is newer than the lock file.
+installed() {
+  if [ -e "$stamp" ]; then cmp -s package-lock.json "$stamp"; else [ node_modules/.package-lock.json -nt package-lock.json ]; fi
+}
+
+needs_node() {
+  echo "lenticular needs Node 24 or later; this is $1, and npm has no Node 24 package for this platform: install Node 24 and try again." >&2
   exit 1
+}
+
+# npm's own Node may not run here (another C library): then the machine's has to do.
+check_node() {
+  if [ -e node_modules/.bin/node ] && ! node_modules/.bin/node --version >/dev/null 2>&1; then rm -f node_modules/.bin/node; fi
+  version=$(node --version 2>/dev/null) || needs_node 'no Node at all'
+  major=${version#v}
+  [ "${major%%.*}" -ge 24 ] || needs_node "Node $version"
+}
+
+install() {
+  echo 'Installing the locked npm packages (once)...' >&2
+  rm -f "$stamp" node_modules/.package-lock.json
+  if ! npm ci --no-audit --no-fund --loglevel=error >&2; then
+    echo "npm ci failed, so nothing was started. It needs the npm registry ($(npm config get registry)) this once: check the network or proxy, or the registry setting, and try again." >&2
+    exit 1
+  fi
+  check_node
+  cp package-lock.json "$stamp.new"
+  mv "$stamp.new" "$stamp"
+}
+
+# One installer at a time: mkdir is the lock, and the pid in it says whether its owner still lives.
+take_lock() {
+  mkdir -p tmp
+  waited=0
+  until mkdir "$lock" 2>/dev/null; do
+    owner=$(cat "$lock/pid" 2>/dev/null || echo none)
+    case $owner in
+      none) [ "$waited" -lt 10 ] || rm -rf "$lock" ;;
+      *) kill -0 "$owner" 2>/dev/null || rm -rf "$lock" ;;
+    esac
+    [ "$waited" -ne 0 ] || echo 'Another start is installing the npm packages; waiting for it...' >&2
+    waited=$((waited + 1))
+    if [ "$waited" -gt 600 ]; then
+      echo "Gave up waiting for process $owner, which holds $PWD/$lock: end it, or remove that folder, and try again." >&2
+      exit 1
+    fi
+    sleep 1
+  done
+  trap 'rm -rf "$lock"' EXIT
+  trap 'exit 130' INT TERM HUP
+  echo $$ >"$lock/pid"
+}
+
+if ! installed; then
+  take_lock
+  installed || install
 fi
+# Without npm's Node the machine's own may have changed since.
+[ -e node_modules/.bin/node ] || check_node
