@@ -45,23 +45,19 @@ function patternOf(value: unknown, path: string): string {
 
 /** The bound of a whole number that only says "a safe integer" is no bound that somebody chose. */
 function isSafeIntegerBound(node: Node, keyword: string): boolean {
-  return node['type'] === 'integer' && Math.abs(Number(node[keyword])) === Number.MAX_SAFE_INTEGER;
+  return node.type === 'integer' && Math.abs(Number(node[keyword])) === Number.MAX_SAFE_INTEGER;
 }
 
 /** Kubernetes allows one union: an integer or a string, with the checks of both on the node itself. */
 function intOrString(node: Node, path: string): StructuralSchema {
-  const branches = Array.isArray(node['anyOf']) ? node['anyOf'].map((branch) => nodeAt(branch, path)) : [];
+  const branches = Array.isArray(node.anyOf) ? node.anyOf.map((branch) => nodeAt(branch, path)) : [];
   const [integer, text] = branches;
-  if (
-    branches.length !== 2 ||
-    integer?.['type'] !== 'integer' ||
-    text?.['type'] !== 'string' ||
-    node['x-kubernetes-int-or-string'] !== true
-  )
+  if (branches.length !== 2 || integer?.type !== 'integer' || text?.type !== 'string' || node['x-kubernetes-int-or-string'] !== true)
     return refuse(path, 'anyOf, but for an integer or a string with x-kubernetes-int-or-string');
   const without = (from: Node, name: string): Node => Object.fromEntries(Object.entries(from).filter(([key]) => key !== name));
   const checks = [integer, text].map((branch) => without({ ...structural(branch, path) }, 'type'));
-  return { ...structural(without(node, 'anyOf'), path), ...Object.assign({}, ...checks), anyOf: [{ type: 'integer' }, { type: 'string' }] };
+  const merged = checks.reduce<Node>((all, some) => ({ ...all, ...some }), { ...structural(without(node, 'anyOf'), path) });
+  return { ...merged, anyOf: [{ type: 'integer' }, { type: 'string' }] };
 }
 
 function mapValues(node: Node, path: string): Readonly<Record<string, StructuralSchema>> {
