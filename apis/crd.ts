@@ -30,7 +30,8 @@ export function objectSchemaOf(kind: KindDefinition): StructuralSchema {
   };
 }
 
-function printerColumn({ name, type, jsonPath, description, priority }: PrinterColumn): Readonly<Record<string, unknown>> {
+function printerColumn({ name, type, jsonPath, description, priority, cell }: PrinterColumn): Readonly<Record<string, unknown>> {
+  if (cell !== undefined) throw new RangeError(`column ${name}: a CRD cannot compute a cell`);
   return { name, type, jsonPath, description, ...(priority === undefined ? {} : { priority }) };
 }
 

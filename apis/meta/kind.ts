@@ -22,7 +22,7 @@ export interface PrinterColumn {
   /** 1: only with `-o wide`. */
   readonly priority?: 1;
   /** What the cell shows where no path can say it; only for kinds of origin `kubernetes`, which need no CRD. */
-  cell?(object: Readonly<Record<string, unknown>>): unknown;
+  readonly cell?: (object: Readonly<Record<string, unknown>>) => unknown;
 }
 
 /** Everything that shared code may ask of a kind; nothing switches on a kind's name. */

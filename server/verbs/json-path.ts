@@ -28,14 +28,14 @@ function element(index: number): Step {
 }
 
 function all(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value as readonly unknown[];
   return typeof value === 'object' && value !== null ? Object.values(value) : [];
 }
 
 function filter(path: readonly string[], equal: boolean, wanted: unknown): Step {
   return (value) => {
     if (!Array.isArray(value)) return [];
-    return value.filter((item) => {
+    return value.filter((item: unknown) => {
       const found = path.reduce<unknown>(own, item);
       return found !== undefined && (found === wanted) === equal;
     });

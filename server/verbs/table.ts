@@ -1,6 +1,6 @@
 import type { KindDefinition, PrinterColumn } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { jsonPathOf, type JsonPath } from './json-path.ts';
+import { jsonPathOf } from './json-path.ts';
 
 /** A meta.k8s.io/v1 Table: cells for people, and the objects that they are of. */
 export interface Table {
@@ -87,15 +87,11 @@ function cellOf(type: PrinterColumn['type'], values: readonly unknown[], nowMs: 
 
 function columnOf(column: PrinterColumn): Column {
   const { name, type, description, priority = 0 } = column;
-  const find: JsonPath = column.cell === undefined ? jsonPathOf(column.jsonPath) : wrap(column.cell);
-  return {
-    definition: { name, type, format: name === 'Name' ? 'name' : '', description, priority },
-    cell: (object, nowMs) => cellOf(type, find(object), nowMs),
-  };
-}
-
-function wrap(cell: NonNullable<PrinterColumn['cell']>): JsonPath {
-  return (value) => [cell(value as ApiObject)];
+  const definition = { name, type, format: name === 'Name' ? 'name' : '', description, priority };
+  const { cell } = column;
+  if (cell !== undefined) return { definition, cell: (object, nowMs) => cellOf(type, [cell(object)], nowMs) };
+  const find = jsonPathOf(column.jsonPath);
+  return { definition, cell: (object, nowMs) => cellOf(type, find(object), nowMs) };
 }
 
 /** A kind's columns; Name comes first unless the kind says itself where it stands. */

@@ -45,6 +45,27 @@ export const EventFields = z.strictObject({
 
 export type Event = ObjectOf<z.output<typeof EventFields>>;
 
+type Fields = Readonly<Record<string, unknown>>;
+
+function part(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Fields)[name] : undefined;
+}
+
+function textPart(value: unknown, name: string): string {
+  const found = part(value, name);
+  return typeof found === 'string' ? found : '';
+}
+
+/** Newer clients give eventTime and series only, older ones the two timestamps. */
+function lastSeen(event: Fields): unknown {
+  return part(event.series, 'lastObservedTime') ?? event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp;
+}
+
+function source(event: Fields): string {
+  const component = textPart(event.source, 'component') || textPart(event, 'reportingComponent');
+  return [component, textPart(event.source, 'host')].filter((text) => text !== '').join(', ');
+}
+
 export const EventKind = {
   group: '',
   version: 'v1',
@@ -75,13 +96,35 @@ export const EventKind = {
     'type',
   ],
   columns: [
-    { name: 'Last Seen', type: 'date', jsonPath: '.lastTimestamp', description: 'When it happened last.' },
+    { name: 'Last Seen', type: 'date', jsonPath: '.lastTimestamp', cell: lastSeen, description: 'When it happened last.' },
     { name: 'Type', type: 'string', jsonPath: '.type', description: 'Normal or Warning.' },
     { name: 'Reason', type: 'string', jsonPath: '.reason', description: 'Why, as one word.' },
-    { name: 'Kind', type: 'string', jsonPath: '.involvedObject.kind', description: 'What kind of object it is about.' },
-    { name: 'Object', type: 'string', jsonPath: '.involvedObject.name', description: 'Which object it is about.' },
+    {
+      name: 'Object',
+      type: 'string',
+      jsonPath: '.involvedObject',
+      cell: ({ involvedObject }) => `${textPart(involvedObject, 'kind').toLowerCase()}/${textPart(involvedObject, 'name')}`,
+      description: 'Which object it is about.',
+    },
+    { name: 'Subobject', type: 'string', jsonPath: '.involvedObject.fieldPath', description: 'Which part of it.', priority: 1 },
+    { name: 'Source', type: 'string', jsonPath: '.source', cell: source, description: 'Who reports, from where.', priority: 1 },
     { name: 'Message', type: 'string', jsonPath: '.message', description: 'Why, as a sentence.' },
-    { name: 'Count', type: 'integer', jsonPath: '.count', description: 'How often it happened.', priority: 1 },
+    {
+      name: 'First Seen',
+      type: 'date',
+      jsonPath: '.firstTimestamp',
+      cell: ({ firstTimestamp, eventTime }) => firstTimestamp ?? eventTime,
+      description: 'When it happened first.',
+      priority: 1,
+    },
+    {
+      name: 'Count',
+      type: 'integer',
+      jsonPath: '.count',
+      cell: ({ series, count }) => part(series, 'count') ?? count ?? 1,
+      description: 'How often it happened.',
+      priority: 1,
+    },
     { name: 'Name', type: 'string', jsonPath: '.metadata.name', description: 'The name of the event.', priority: 1 },
   ],
 } as const satisfies KindDefinition;

@@ -63,6 +63,20 @@ const CORE_TO_V1 = [
   ['reportingComponent', 'reportingController'],
 ] as const;
 
+function part(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Fields)[name] : undefined;
+}
+
+function textPart(value: unknown, name: string): string {
+  const found = part(value, name);
+  return typeof found === 'string' ? found : '';
+}
+
+/** Newer clients give eventTime and series only, older ones the two timestamps. */
+function lastSeen(event: Fields): unknown {
+  return part(event.series, 'lastObservedTime') ?? event.deprecatedLastTimestamp ?? event.eventTime ?? event.deprecatedFirstTimestamp;
+}
+
 export const EventV1Kind = {
   group: 'events.k8s.io',
   version: 'v1',
@@ -94,11 +108,17 @@ export const EventV1Kind = {
   rules: [],
   selectableFields: ['regarding.kind', 'regarding.namespace', 'regarding.name', 'regarding.uid', 'reason', 'reportingController', 'type'],
   columns: [
-    { name: 'Last Seen', type: 'date', jsonPath: '.deprecatedLastTimestamp', description: 'When it happened last.' },
+    { name: 'Last Seen', type: 'date', jsonPath: '.deprecatedLastTimestamp', cell: lastSeen, description: 'When it happened last.' },
     { name: 'Type', type: 'string', jsonPath: '.type', description: 'Normal or Warning.' },
     { name: 'Reason', type: 'string', jsonPath: '.reason', description: 'Why, as one word.' },
-    { name: 'Kind', type: 'string', jsonPath: '.regarding.kind', description: 'What kind of object it is about.' },
-    { name: 'Object', type: 'string', jsonPath: '.regarding.name', description: 'Which object it is about.' },
-    { name: 'Note', type: 'string', jsonPath: '.note', description: 'Why, as a sentence.' },
+    {
+      name: 'Object',
+      type: 'string',
+      jsonPath: '.regarding',
+      cell: ({ regarding }) => `${textPart(regarding, 'kind').toLowerCase()}/${textPart(regarding, 'name')}`,
+      description: 'Which object it is about.',
+    },
+    { name: 'Message', type: 'string', jsonPath: '.note', description: 'Why, as a sentence.' },
+    { name: 'Name', type: 'string', jsonPath: '.metadata.name', description: 'The name of the event.', priority: 1 },
   ],
 } as const satisfies KindDefinition;
