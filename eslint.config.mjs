@@ -17,7 +17,7 @@ const pure = [
 ];
 const tests = ['**/*.test.ts', 'test/**/*.ts'];
 /** Suites that several implementations run: they hold describe blocks, as tests do. */
-const suites = ['**/conformance.ts', '**/conformance/**/*.ts'];
+const suites = ['**/conformance*.ts', '**/conformance/**/*.ts'];
 /** Programs: what starts when Node is given the file (a worker is one). */
 const programs = ['cmd/*/main.ts', '**/*-worker.ts', 'hack/*.ts'];
 const generated = ['drivers/contract/gen/**', 'manifests/crds/**'];
@@ -112,7 +112,7 @@ export default defineConfig(
   {
     name: 'shipped',
     files: shipped,
-    ignores: tests,
+    ignores: [...tests, ...suites],
     rules: {
       'no-console': 'error',
       'no-restricted-syntax': ['error', ...syntaxEverywhere, ...syntaxOfImports, ...syntaxOfShipped],
