@@ -43,7 +43,7 @@ const prettier: Checker = {
     );
     const files = infos.filter(({ ignored, inferredParser }) => !ignored && inferredParser !== null).map(({ file }) => file);
     const mode = fix ? '--write' : '--list-different';
-    const ended = await run(tool('prettier'), [mode, '--log-level', 'warn', ...files], {}, signal);
+    const ended = await run(tool('prettier'), [mode, ...files], {}, signal);
     const complaints = ended.code === 0 ? '' : `${ended.stdout}${ended.stderr}Format with: npm run check -- --fix`;
     return { complaints, covered: { files: files.length } };
   },

@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs';
 import { glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { KindDefinition } from '../apis/meta/kind.ts';
 import { ROOT, run, tool } from './run.ts';
 
 /** Makes files of one folder from a source of truth. */
@@ -25,7 +23,7 @@ const crds: Generator = {
     // Loaded when needed: the sources may be what is being mended.
     const [{ CATALOG }, { crdOf }, { dump }] = await Promise.all([
       import('../apis/catalog.ts'),
-      import(pathToFileURL(join(ROOT, 'apis/crd.ts')).href) as Promise<{ crdOf: (kind: KindDefinition) => unknown }>,
+      import('../apis/crd.ts'),
       import('js-yaml'),
     ]);
     const ours = CATALOG.filter(({ origin }) => origin === 'ours');
@@ -81,7 +79,10 @@ export async function drift(signal: AbortSignal): Promise<{ readonly stale: read
     const wanted = await produce(signal);
     const found = await filesBelow(join(ROOT, folder));
     files += wanted.size;
-    for (const [name, text] of wanted) if (found.get(name) !== text) stale.push(`${folder}/${name}: is not what ${source} makes`);
+    for (const [name, text] of wanted) {
+      if (!found.has(name)) stale.push(`${folder}/${name}: is missing`);
+      else if (found.get(name) !== text) stale.push(`${folder}/${name}: is not what ${source} makes`);
+    }
     for (const name of found.keys()) if (!wanted.has(name)) stale.push(`${folder}/${name}: nothing makes it any more`);
   }
   return { stale, files };
