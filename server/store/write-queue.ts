@@ -92,7 +92,7 @@ function enqueue(write: StoreWrite, signal: AbortSignal, waiting: Set<Pending>):
     checkWrite(write);
     const pending: Pending = {
       write,
-      bytes: 'value' in write ? write.value.length : 0,
+      bytes: 'value' in write ? Buffer.byteLength(write.value) : 0,
       sent: false,
       settle: (result) => {
         signal.removeEventListener('abort', giveUp);

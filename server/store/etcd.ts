@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto';
+import type { IKeyValue, IRangeResponse } from 'etcd3';
+import * as z from 'zod';
+import { ApiError } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import { abortable } from './abortable.ts';
+import { mayShareTransaction, outcomesOf, transactionOf } from './etcd-batch.ts';
+import { createEtcdClient, isExhausted, isOutOfRange, type EtcdClient, type EtcdTls } from './etcd-client.ts';
+import { createEtcdCodec, type EtcdCodec } from './etcd-codec.ts';
+import { watchEtcd } from './etcd-watch.ts';
+import {
+  revisionOf,
+  WRITES_PER_REVISION,
+  type Store,
+  type StoredList,
+  type StoredObject,
+  type StoreEvent,
+  type StoreIdentity,
+  type StoreWrite,
+  type WriteOutcome,
+} from './store.ts';
+import { createWriteQueue, type WriteQueue } from './write-queue.ts';
+
+export interface EtcdOptions {
+  /** Such as http://10.0.0.1:2379; several are members of one cluster. */
+  readonly endpoints: readonly string[];
+  /** What all keys start with; "/lenticular/" unless told. Stores with different prefixes share revisions and compaction only. */
+  readonly prefix?: string;
+  readonly tls?: EtcdTls;
+  readonly clock: Clock;
+}
+
+const WAITING_WRITES = 4096;
+const BATCHES_UNDER_WAY = 8;
+/** Objects of one page: few until the objects have shown to be small, so that a page stays below what a response may have. */
+const FIRST_PAGE = 64;
+const GREATEST_PAGE = 1024;
+const SMALL_PAGE_BYTES = 2 * 1024 * 1024;
+const LIST_ATTEMPTS = 3;
+
+const identitySchema = z.object({ installation: z.uuid(), incarnation: z.int().min(1), offset: z.string().regex(/^\d{1,19}$/) });
+type StoredIdentity = z.infer<typeof identitySchema>;
+
+/**
+ * Opens the store that lies in etcd, making its identity where there is none.
+ * Rejects with ApiError ServiceUnavailable when no endpoint can be reached.
+ */
+export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): Promise<Store> {
+  signal.throwIfAborted();
+  const prefix = options.prefix ?? '/lenticular/';
+  const client = createEtcdClient(options);
+  try {
+    const { installation, incarnation, offset } = await abortable(readIdentity(client, Buffer.from(`${prefix}meta:identity`)), signal);
+    return new EtcdStore(client, createEtcdCodec(prefix, BigInt(offset)), { installation, incarnation }, options.clock);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+/** Whoever comes first makes the identity; everybody reads the same one. */
+async function readIdentity(client: EtcdClient, key: Buffer): Promise<StoredIdentity> {
+  const fresh = { installation: randomUUID(), incarnation: 1, offset: '0' } satisfies StoredIdentity;
+  const existing = await client.read((kv, call) => kv.range({ key }, call));
+  const [found] = existing.kvs;
+  if (found !== undefined) return parseIdentity(found);
+  const made = await client.write((kv, call) =>
+    kv.txn(
+      {
+        compare: [{ key, target: 'Create', result: 'Equal', create_revision: '0' }],
+        success: [{ request_put: { key, value: Buffer.from(JSON.stringify(fresh)) } }],
+        failure: [{ request_range: { key } }],
+      },
+      call,
+    ),
+  );
+  if (made.succeeded) return fresh;
+  return parseIdentity(made.responses[0]?.response_range.kvs[0]);
+}
+
+function parseIdentity(pair: IKeyValue | undefined): StoredIdentity {
+  try {
+    return identitySchema.parse(JSON.parse(pair?.value.toString() ?? ''));
+  } catch (cause) {
+    throw new ApiError('InternalError', 'etcd holds an identity that this program did not write; use another prefix, or restore a backup', {
+      cause,
+    });
+  }
+}
+
+class EtcdStore implements Store {
+  readonly identity: StoreIdentity;
+  readonly #client: EtcdClient;
+  readonly #codec: EtcdCodec;
+  readonly #clock: Clock;
+  readonly #queue: WriteQueue;
+  readonly #open = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  constructor(client: EtcdClient, codec: EtcdCodec, identity: StoreIdentity, clock: Clock) {
+    this.identity = identity;
+    this.#client = client;
+    this.#codec = codec;
+    this.#clock = clock;
+    this.#queue = createWriteQueue({
+      commit: (batch) => this.#commit(batch),
+      mayJoin: mayShareTransaction,
+      parallel: BATCHES_UNDER_WAY,
+      limit: WAITING_WRITES,
+      batchWrites: Number(WRITES_PER_REVISION),
+    });
+  }
+
+  async get(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    const { kvs } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#codec.key(key) }, call)), signal);
+    const [pair] = kvs;
+    return pair === undefined ? undefined : this.#codec.object(pair);
+  }
+
+  list(prefix: string, signal: AbortSignal): Promise<StoredList> {
+    return this.#read((client) => listEtcd(client, this.#codec, prefix, signal), signal);
+  }
+
+  async revision(signal: AbortSignal): Promise<bigint> {
+    const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#codec.key('') }, call)), signal);
+    return lastOf(header.revision, this.#codec);
+  }
+
+  write(write: StoreWrite, signal: AbortSignal): Promise<WriteOutcome> {
+    return this.#queue.push(write, signal);
+  }
+
+  async *watch(prefix: string, after: bigint, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[], void, undefined> {
+    const options = { client: this.#client, codec: this.#codec, clock: this.#clock, prefix, after };
+    yield* watchEtcd(options, AbortSignal.any([signal, this.#open.signal]));
+  }
+
+  async compact(upTo: bigint, signal: AbortSignal): Promise<void> {
+    // etcd forgets whole revisions only, so one that reaches further than `upTo` stays.
+    const { revision } = revisionOf(upTo + 1n, this.#codec.offset);
+    if (revision <= 1n) return;
+    try {
+      await this.#read((client) => client.read((kv, call) => kv.compact({ revision: (revision - 1n).toString() }, call)), signal);
+    } catch (error) {
+      // Another server has compacted further already.
+      if (!isOutOfRange(error)) throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    this.#open.abort();
+    await this.#queue.drain(new ApiError('ServiceUnavailable', 'the store is closed'));
+    this.#client.close();
+  }
+
+  async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
+    const response = await this.#client.write((kv, call) => kv.txn(transactionOf(batch, this.#codec), call));
+    return outcomesOf(batch, response, this.#codec);
+  }
+
+  #read<T>(call: (client: EtcdClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(new ApiError('ServiceUnavailable', 'the store is closed'));
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    return abortable(call(this.#client), signal);
+  }
+}
+
+async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await listOnce(client, codec, prefix, signal);
+    } catch (error) {
+      // The revision that the pages are of was compacted between two of them.
+      if (!isOutOfRange(error) || attempt === LIST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** All pages as of the revision of the first. */
+async function listOnce(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
+  const range = codec.range(prefix);
+  const objects: StoredObject[] = [];
+  let { key } = range;
+  let revision: string | undefined;
+  let limit = FIRST_PAGE;
+  for (;;) {
+    signal.throwIfAborted();
+    const page = await readPage(client, { ...range, key, limit, ...(revision === undefined ? {} : { revision }) });
+    revision ??= page.header.revision;
+    for (const pair of page.kvs) objects.push(codec.object(pair));
+    const last = page.kvs.at(-1);
+    if (!page.more || last === undefined) return { resourceVersion: lastOf(revision, codec), objects };
+    key = Buffer.concat([last.key, Buffer.from([0])]);
+    const bytes = page.kvs.reduce((sum, pair) => sum + pair.value.length, 0);
+    limit = bytes < SMALL_PAGE_BYTES ? Math.min(limit * 4, GREATEST_PAGE) : FIRST_PAGE;
+  }
+}
+
+interface PageRequest {
+  readonly key: Buffer;
+  readonly range_end: Buffer;
+  readonly limit: number;
+  readonly revision?: string;
+}
+
+async function readPage(client: EtcdClient, page: PageRequest): Promise<IRangeResponse> {
+  try {
+    return await client.read((kv, call) => kv.range(page, call));
+  } catch (error) {
+    if (!isExhausted(error) || page.limit <= FIRST_PAGE) throw error;
+    return readPage(client, { ...page, limit: FIRST_PAGE });
+  }
+}
+
+function lastOf(revision: string, codec: EtcdCodec): bigint {
+  return codec.version(BigInt(revision), Number(WRITES_PER_REVISION) - 1);
+}

@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../apis/meta/clock.ts';
+import { createEtcdClient } from './etcd-client.ts';
+
+/** A real etcd of one member, in a folder of its own, for tests. */
+export interface TestEtcd {
+  readonly port: number;
+  readonly endpoint: string;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** Starts it again, on the same data and port. */
+  start(): Promise<void>;
+  /** Kills it and removes its data. */
+  end(): Promise<void>;
+}
+
+/** The machine's own time. */
+export const testClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const stop = (): void => {
+        clearTimeout(timer);
+        reject(signal.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', stop);
+        resolve();
+      }, ms);
+      signal.addEventListener('abort', stop, { once: true });
+    }),
+};
+
+/** Starts an etcd that answers. */
+export async function startTestEtcd(): Promise<TestEtcd> {
+  const directory = await mkdtemp(join(tmpdir(), 'etcd-'));
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const endpoint = `http://127.0.0.1:${String(port)}`;
+  const peer = `http://127.0.0.1:${String(peerPort)}`;
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const flags = ['--data-dir', directory, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint];
+    const peers = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`];
+    child = spawn('etcd', [...flags, ...peers, '--log-level', 'fatal'], { stdio: 'ignore' });
+    await once(child, 'spawn');
+    await answering(endpoint);
+  }
+  async function kill(): Promise<void> {
+    if (child === undefined) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+    child = undefined;
+  }
+  await start();
+  return {
+    port,
+    endpoint,
+    kill,
+    start,
+    end: async () => {
+      await kill();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+async function answering(endpoint: string): Promise<void> {
+  const client = createEtcdClient({ endpoints: [endpoint], clock: testClock });
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await client.read((kv, call) => kv.range({ key: Buffer.from('x') }, call));
+      client.close();
+      return;
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
