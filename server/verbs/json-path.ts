@@ -34,8 +34,8 @@ function all(value: unknown): readonly unknown[] {
 
 function filter(path: readonly string[], equal: boolean, wanted: unknown): Step {
   return (value) => {
-    if (!Array.isArray(value)) return [];
-    return value.filter((item: unknown) => {
+    const items: readonly unknown[] = Array.isArray(value) ? value : [];
+    return items.filter((item) => {
       const found = path.reduce<unknown>(own, item);
       return found !== undefined && (found === wanted) === equal;
     });
