@@ -1,6 +1,7 @@
+import { humanDuration } from '../../apis/meta/duration.ts';
 import type { KindDefinition, PrinterColumn } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { jsonPathOf } from './json-path.ts';
+import { jsonPathOf } from '../../apis/meta/json-path.ts';
 
 /** A meta.k8s.io/v1 Table: cells for people, and the objects that they are of. */
 export interface Table {
@@ -40,27 +41,6 @@ interface Column {
 const NAME: PrinterColumn = { name: 'Name', type: 'string', jsonPath: '.metadata.name', description: 'The name, unique in its scope.' };
 
 const compiled = new WeakMap<KindDefinition, readonly Column[]>();
-
-/** How long ago, in at most two units: `45s`, `3m20s`, `5h`, `12d`; `<invalid>` for what is more than two seconds ahead. */
-export function humanDuration(ms: number): string {
-  const seconds = Math.trunc(ms / 1000);
-  if (seconds < -1) return '<invalid>';
-  if (seconds < 0) return '0s';
-  const minutes = Math.trunc(seconds / 60);
-  const hours = Math.trunc(minutes / 60);
-  const days = Math.trunc(hours / 24);
-  const years = Math.trunc(days / 365);
-  const two = (large: string, rest: number, unit: string): string => (rest === 0 ? large : `${large}${rest}${unit}`);
-  if (seconds < 120) return `${seconds}s`;
-  if (minutes < 10) return two(`${minutes}m`, seconds % 60, 's');
-  if (minutes < 180) return `${minutes}m`;
-  if (hours < 8) return two(`${hours}h`, minutes % 60, 'm');
-  if (hours < 48) return `${hours}h`;
-  if (days < 8) return two(`${days}d`, hours % 24, 'h');
-  if (years < 2) return `${days}d`;
-  if (years < 8) return two(`${years}y`, days % 365, 'd');
-  return `${years}y`;
-}
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
