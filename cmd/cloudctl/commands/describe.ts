@@ -1,6 +1,6 @@
+import { humanDuration } from '../../../apis/meta/duration.ts';
 import type { ApiObject } from '../../../apis/meta/object.ts';
 import { objectOf } from '../api.ts';
-import { ago } from '../durations.ts';
 import { columns, yamlOf } from '../print.ts';
 import { pathOf } from '../resources.ts';
 import { targetsOf, type Context, type Target } from '../targets.ts';
@@ -55,7 +55,7 @@ function pairs(title: string, map: Readonly<Record<string, string>> | undefined)
 
 function since(time: string, now: number): string {
   const ms = Date.parse(time);
-  return Number.isNaN(ms) || ms === 0 ? '-' : ago(now - ms);
+  return Number.isNaN(ms) || ms === 0 ? '-' : humanDuration(now - ms);
 }
 
 function sections(object: ApiObject, now: number): readonly string[] {

@@ -4,6 +4,7 @@ import type { WatchEvent } from '../../../apis/meta/request.ts';
 import { objectOf } from '../api.ts';
 import { columns, TABLE, tableRows, yamlOf, type Table } from '../print.ts';
 import { pathOf, qualifiedName, type Resource } from '../resources.ts';
+import { templateOf } from '../template.ts';
 import { targetsOf, UsageError, type Context, type Target } from '../targets.ts';
 
 export interface GetOptions {
@@ -49,7 +50,13 @@ function printerOf(output: string | undefined): Print | undefined {
       }
     };
   }
-  throw new UsageError(`cannot print as ${JSON.stringify(output)}: use wide, yaml, json or name`);
+  if (output.startsWith('jsonpath=')) {
+    const template = templateOf(output.slice('jsonpath='.length));
+    return ({ out }, objects, single) => {
+      out(template(single ? objects[0] : listOf(objects)));
+    };
+  }
+  throw new UsageError(`cannot print as ${JSON.stringify(output)}: use wide, yaml, json, name or jsonpath=TEMPLATE`);
 }
 
 function listOf(items: readonly ApiObject[]): unknown {
