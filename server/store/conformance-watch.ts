@@ -99,6 +99,8 @@ export function describeStoreWatches(store: () => Store): void {
     }
     expect(seen).toEqual(versions.toSorted((a, b) => (a < b ? -1 : 1)));
     await iterator.return?.();
+    // The same backlog again, for a watch that comes late.
+    expect((await takeUntil(store(), '/w/', start, keys.length, signal)).flat().map(versionOf)).toEqual(seen);
   });
 
   test('a watch ends quietly when its signal aborts, and when the store closes', async () => {

@@ -1,0 +1,174 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { ApiError } from '../../apis/meta/api-error.ts';
+import { takeUntil } from './conformance-watch.ts';
+import { mustWrite } from './conformance.ts';
+import { openEtcdStore } from './etcd.ts';
+import type { Store, StoreEvent } from './store.ts';
+import { startTestEtcd, testClock, type TestEtcd } from './test-etcd.ts';
+import { versionOf } from './watch-hub.ts';
+
+const signal = AbortSignal.timeout(600_000);
+const CUTS = 20;
+let etcd: TestEtcd;
+let opened = 0;
+
+beforeAll(async () => {
+  etcd = await startTestEtcd();
+}, 30_000);
+afterAll(async () => {
+  await etcd.end();
+});
+
+function freshPrefix(): string {
+  opened += 1;
+  return `/f${String(opened)}/`;
+}
+
+function open(prefix: string, endpoint = etcd.endpoint): Promise<Store> {
+  return openEtcdStore({ endpoints: [endpoint], prefix, clock: testClock }, signal);
+}
+
+interface CuttingProxy {
+  readonly endpoint: string;
+  /** Cuts the connections of now and the next `times` - 1 ones, each after `bytes` more from the server. */
+  arm(bytes: number, times: number): void;
+  cuts(): number;
+  end(): Promise<void>;
+}
+
+async function startProxy(port: number): Promise<CuttingProxy> {
+  const sockets = new Set<Socket>();
+  let [left, times, cuts] = [Infinity, 0, 0];
+  let bytes = 0;
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1');
+    const cut = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', cut);
+      socket.on('close', cut);
+    }
+    client.pipe(upstream);
+    upstream.on('data', (chunk: Buffer) => {
+      client.write(chunk.subarray(0, Math.min(chunk.length, left)));
+      left -= chunk.length;
+      if (left > 0) return;
+      times -= 1;
+      cuts += 1;
+      left = times > 0 ? bytes : Infinity;
+      client.end();
+      upstream.destroy();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    arm: (newBytes, newTimes) => {
+      [left, bytes, times] = [newBytes, newBytes, newTimes];
+    },
+    cuts: () => cuts,
+    end: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function writeSome(store: Store, count: number, name: string): Promise<readonly bigint[]> {
+  const versions: bigint[] = [];
+  for (let at = 0; at < count; at += 10) {
+    const keys = Array.from({ length: Math.min(10, count - at) }, (_, k) => `/${name}/${String(at + k)}`);
+    const created = await Promise.all(keys.map((key) => mustWrite(store, { do: 'create', key, value: 'v'.repeat(100) })));
+    const [first = 0n] = created;
+    versions.push(...created, await mustWrite(store, { do: 'remove', key: `/${name}/${String(at)}`, resourceVersion: first }));
+  }
+  return versions.toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+function versionsOf(revisions: readonly (readonly StoreEvent[])[]): readonly bigint[] {
+  return revisions.flat().map(versionOf);
+}
+
+test(`a stream cut at any of ${String(CUTS)} places, three times over, loses nothing and doubles nothing`, async () => {
+  const prefix = freshPrefix();
+  const writer = await open(prefix);
+  const start = await writer.revision(signal);
+  const backlog = await writeSome(writer, 100, 'backlog');
+  const watchers = Array.from({ length: CUTS }, async (_, at) => {
+    const proxy = await startProxy(etcd.port);
+    const store = await open(prefix, proxy.endpoint);
+    proxy.arm(Math.round(60 * 1.4 ** at), 3);
+    const taken = versionsOf(await takeUntil(store, '', start, 220, signal));
+    await store.close();
+    await proxy.end();
+    return { taken, cuts: proxy.cuts() };
+  });
+  const live = await writeSome(writer, 100, 'live');
+  const results = await Promise.all(watchers);
+  for (const { taken } of results) expect(taken).toEqual([...backlog, ...live]);
+  expect(results.filter(({ cuts }) => cuts > 0).length).toBeGreaterThan(CUTS / 2);
+  await writer.close();
+}, 60_000);
+
+test('a watch goes on by itself when etcd was killed and came back, with nothing lost or doubled', async () => {
+  const store = await open(freshPrefix());
+  const start = await store.revision(signal);
+  const taken = takeUntil(store, '', start, 44, signal);
+  const before = await writeSome(store, 20, 'before');
+  await etcd.kill();
+  const meanwhile = await store.write({ do: 'create', key: '/while', value: '' }, signal).catch((error: unknown) => error);
+  expect(meanwhile).toBeInstanceOf(ApiError);
+  expect(['ServiceUnavailable', 'Timeout']).toContain((meanwhile as ApiError).reason);
+  await expect(store.get('/before/1', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  await etcd.start();
+  const after = await writeSome(store, 20, 'after');
+  expect(versionsOf(await taken)).toEqual([...before, ...after]);
+  await store.close();
+}, 60_000);
+
+test('a write that etcd does not answer rejects with Timeout, and a read with ServiceUnavailable', async () => {
+  let skewMs = 0;
+  // Deadlines are wall clock times: a clock that runs behind makes them come sooner.
+  const clock = { ...testClock, now: () => Date.now() - skewMs };
+  const proxy = await startProxy(etcd.port);
+  const store = await openEtcdStore({ endpoints: [proxy.endpoint], prefix: freshPrefix(), clock }, signal);
+  skewMs = 4900;
+  proxy.arm(0, 0);
+  await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'Timeout' });
+  await proxy.end();
+  await expect(store.get('/k', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  await store.close();
+}, 20_000);
+
+test('all who open a fresh store at once get one identity', async () => {
+  const prefix = freshPrefix();
+  const stores = await Promise.all([1, 2, 3, 4].map(() => open(prefix)));
+  expect(new Set(stores.map((store) => store.identity.installation)).size).toBe(1);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+test('the next endpoint is used when the first cannot be reached', async () => {
+  const proxy = await startProxy(etcd.port);
+  await proxy.end();
+  const store = await openEtcdStore({ endpoints: [proxy.endpoint, etcd.endpoint], prefix: freshPrefix(), clock: testClock }, signal);
+  await mustWrite(store, { do: 'create', key: '/k', value: '' });
+  await store.close();
+});
+
+test.each([
+  ['no endpoint', []],
+  ['a user in the URL', ['http://root:hunter2@127.0.0.1:2379']],
+  ['no port', ['http://localhost']],
+  ['another scheme', ['tcp://127.0.0.1:2379']],
+  ['both schemes', ['http://127.0.0.1:2379', 'https://127.0.0.1:2379']],
+])('%s is refused without repeating it', async (_, endpoints) => {
+  const refused: unknown = await openEtcdStore({ endpoints, clock: testClock }, signal).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ name: 'ApiError', reason: 'BadRequest' });
+  expect(String(refused)).not.toContain('hunter2');
+});

@@ -1,0 +1,168 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
+import { openSqliteStore } from './sqlite.ts';
+
+const signal = AbortSignal.timeout(600_000);
+let directory: string;
+let file: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'store-'));
+  file = join(directory, 'data', 'store.db');
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+interface Writer {
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  /** Resolves when so many lines were printed; rejects when the process ends before. */
+  printed(count: number): Promise<void>;
+}
+
+function startWriter(wrapper: readonly string[] = []): Writer {
+  const script = fileURLToPath(new URL('./test-writer.ts', import.meta.url));
+  const [command = process.execPath, ...args] = [...wrapper, process.execPath, '--disable-warning=ExperimentalWarning', script, file];
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  const reader = createInterface({ input: child.stdout });
+  reader.on('line', (line) => lines.push(line));
+  return {
+    child,
+    lines,
+    printed: async (count) => {
+      while (lines.length < count) {
+        await Promise.race([
+          once(reader, 'line'),
+          once(reader, 'close').then(() => Promise.reject(new Error(`ended after ${String(lines.length)} lines`))),
+        ]);
+      }
+    },
+  };
+}
+
+async function killed(writer: Writer): Promise<void> {
+  const closed = once(writer.child, 'close');
+  writer.child.kill('SIGKILL');
+  await closed;
+}
+
+test('whatever was acknowledged before kill -9 is there afterwards, and versions go on', async () => {
+  let revision = 0n;
+  for (let round = 0; round < 5; round += 1) {
+    const writer = startWriter();
+    await writer.printed(20 + 17 * round);
+    await killed(writer);
+    const store = await openSqliteStore({ file }, signal);
+    const keys = new Set((await store.list('', signal)).objects.map((object) => object.key));
+    const acknowledged = writer.lines.filter((line) => line.startsWith('/'));
+    expect(acknowledged.length).toBeGreaterThanOrEqual(19);
+    expect(acknowledged.filter((key) => !keys.has(key))).toEqual([]);
+    expect(await store.revision(signal)).toBeGreaterThan(revision);
+    revision = await store.revision(signal);
+    await store.close();
+  }
+}, 30_000);
+
+test('a second process is refused while the first lives, and let in when it was killed', async () => {
+  const writer = startWriter();
+  await writer.printed(1);
+  const refused = {
+    name: 'ApiError',
+    reason: 'ServiceUnavailable',
+    message: expect.stringContaining('in use by another process') as string,
+  };
+  await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject(refused);
+  await writer.printed(5);
+  await killed(writer);
+  const store = await openSqliteStore({ file }, signal);
+  await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject(refused);
+  // The refused opening must not have taken the first one's lock away.
+  const late = startWriter();
+  late.child.stdout?.resume();
+  expect((await once(late.child, 'close'))[0]).not.toBe(0);
+  await store.close();
+});
+
+test('when the disk takes no more, the write is not acknowledged and the store takes no others', async () => {
+  const writer = startWriter(['prlimit', '--fsize=400000']);
+  await once(writer.child, 'close');
+  const acknowledged = writer.lines.filter((line) => line.startsWith('/'));
+  expect(acknowledged.length).toBeGreaterThan(10);
+  expect(writer.lines.at(-1)).toMatch(/^failed (Timeout|ServiceUnavailable) ServiceUnavailable$/);
+  const store = await openSqliteStore({ file }, signal);
+  const keys = (await store.list('', signal)).objects.map((object) => object.key);
+  expect(acknowledged.filter((key) => !keys.includes(key))).toEqual([]);
+  await store.close();
+});
+
+test('the file, its log and its lock are private, and so is the directory', async () => {
+  const store = await openSqliteStore({ file }, signal);
+  await store.write({ do: 'create', key: '/k', value: '' }, signal);
+  const modes = await Promise.all(
+    [file, `${file}-wal`, `${file}.lock`, join(directory, 'data')].map(async (path) => (await stat(path)).mode & 0o777),
+  );
+  expect(modes).toEqual([0o600, 0o600, 0o600, 0o700]);
+  await store.close();
+});
+
+test.each([
+  ['a text', Buffer.from('these are not the bytes of a database\n'.repeat(100))],
+  ['a short text', Buffer.from('x')],
+])('%s is refused and left as it was', async (_, content) => {
+  file = join(directory, 'notes.txt');
+  await writeFile(file, content);
+  await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject({
+    name: 'ApiError',
+    reason: 'InternalError',
+    message: expect.stringContaining(`${file} is not a store`) as string,
+  });
+  expect(await readFile(file)).toEqual(content);
+});
+
+test("another program's database and one of a newer version are refused", async () => {
+  file = join(directory, 'other.db');
+  const other = new DatabaseSync(file);
+  other.exec('CREATE TABLE current (key TEXT)');
+  await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject({ reason: 'InternalError' });
+  other.exec(`PRAGMA application_id = ${String(0x4c454e54)}; PRAGMA user_version = 2`);
+  await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject({
+    reason: 'InternalError',
+    message: expect.stringContaining('newer version') as string,
+  });
+  other.close();
+});
+
+test('compaction gives the room of forgotten history back to the disk', async () => {
+  const store = await openSqliteStore({ file }, signal);
+  let resourceVersion: bigint | undefined;
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all(
+      Array.from({ length: 50 }, (_, at) =>
+        store.write({ do: 'create', key: `/${String(round)}/${String(at)}`, value: 'v'.repeat(5000) }, signal),
+      ),
+    );
+  }
+  for (const object of (await store.list('', signal)).objects) {
+    await store.write({ do: 'remove', key: object.key, resourceVersion: object.resourceVersion }, signal);
+    ({ resourceVersion } = object);
+  }
+  expect(resourceVersion).toBeDefined();
+  await store.compact(await store.revision(signal), signal);
+  await store.close();
+  expect((await stat(file)).size).toBeLessThan(2_000_000);
+}, 20_000);
+
+test('the death of the thread ends watches and calls with an error, and nothing hangs', async () => {
+  const writer = startWriter(['prlimit', '--fsize=400000']);
+  await once(writer.child, 'close');
+  // The writer closed its store after the failure and ended by itself.
+  expect(writer.child.exitCode).toBe(0);
+});
