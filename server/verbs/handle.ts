@@ -1,0 +1,181 @@
+import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { KindDefinition } from '../../apis/meta/kind.ts';
+import type { ApiRequest, ApiResponse, ApiStream, Transport } from '../../apis/meta/request.ts';
+import { structuralSchemaOf } from '../../apis/structural.ts';
+import { createAdmission } from '../admission/admit.ts';
+import { createWatchCache } from '../registry/cache.ts';
+import { forbidden, methodNotAllowed, noSuchPath } from '../registry/refusals.ts';
+import { createRegistry } from '../registry/registry.ts';
+import { isNamespaces, resourcesOf, type Resource } from '../registry/resource.ts';
+import type { Store } from '../store/store.ts';
+import { authorizeBy, refusalSentence, STATIC_POLICY, type Attributes, type Authorize } from './authorize.ts';
+import { createObject } from './create.ts';
+import { withDeadline } from './deadline.ts';
+import { deleteObject } from './delete.ts';
+import { getObject } from './get.ts';
+import { listObjects } from './list.ts';
+import { patchObject } from './patch.ts';
+import { deadlineMsOf, queryOf, type Verb } from './query.ts';
+import { jsonAnswer, type Call, type Services } from './services.ts';
+import { targetOf, type Target } from './target.ts';
+import { updateObject } from './update.ts';
+import { watchObjects } from './watch.ts';
+
+/** Answers the paths that are no resources and that it knows, such as discovery and health; undefined for all others. */
+export type DocumentRoute = (request: ApiRequest, signal: AbortSignal) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
+
+/** Puts a good answer about objects of a kind into the shape that the client asked for, such as a table. */
+export type Represent = (request: ApiRequest, kind: KindDefinition, answer: ApiResponse | ApiStream) => ApiResponse | ApiStream;
+
+export interface ApiOptions {
+  readonly store: Store;
+  readonly catalog: readonly KindDefinition[];
+  readonly clock: Clock;
+  readonly newUid: () => string;
+  /** Five lower-case letters or digits, for generateName. */
+  readonly newSuffix: () => string;
+  /** By the groups of STATIC_POLICY where it is not given. */
+  readonly authorize?: Authorize;
+  /** Asked in this order. */
+  readonly documents?: readonly DocumentRoute[];
+  readonly represent?: Represent;
+  /** Hears of what went wrong inside, which clients are not told. */
+  readonly onTrouble?: (error: unknown) => void;
+  /** Freezes all objects, so that a change of shared data is an error; for tests. */
+  readonly freeze?: boolean;
+}
+
+export interface Api {
+  /** Answers every request; failures are answers too. Rejects only when the signal aborts first. */
+  readonly handle: Transport;
+  /** Follows the store until the signal aborts. Requests for objects wait for its first list. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Whether objects can be served now. */
+  ready(): boolean;
+}
+
+const READY_POLL_MS = 20;
+const READY_TRIES = 500;
+
+type Operation = (services: Services, call: Call, signal: AbortSignal) => Promise<ApiResponse | ApiStream>;
+
+const OPERATIONS: Readonly<Record<Verb, Operation>> = {
+  get: getObject,
+  list: listObjects,
+  watch: watchObjects,
+  create: createObject,
+  update: updateObject,
+  patch: patchObject,
+  delete: deleteObject,
+};
+
+function isWatch({ query }: ApiRequest): boolean {
+  return query.some(([name, value]) => name === 'watch' && (value === 'true' || value === '1'));
+}
+
+function verbOf(request: ApiRequest, { resource, namespace, name, subresource }: Target): Verb {
+  const { method } = request;
+  const reads = method === 'GET' || method === 'HEAD';
+  if (name === '') {
+    if (reads) return isWatch(request) ? 'watch' : 'list';
+    const everywhere = resource.kind.scope === 'Namespaced' && namespace === '';
+    if (method === 'POST' && !everywhere) return 'create';
+    throw methodNotAllowed();
+  }
+  if (method === 'PUT') return 'update';
+  if (subresource !== 'finalize') {
+    if (reads) return 'get';
+    if (method === 'PATCH') return 'patch';
+    if (method === 'DELETE' && subresource === '') return 'delete';
+  }
+  throw methodNotAllowed();
+}
+
+function attributesOf(verb: Verb, { resource, namespace, name, subresource }: Target): Attributes {
+  return { verb, group: resource.kind.group, resource: resource.kind.plural, subresource, namespace, name };
+}
+
+function failure(error: ApiError): ApiResponse {
+  const { retryAfterSeconds } = error.details;
+  const answer = jsonAnswer(error.code, statusOf(error));
+  return retryAfterSeconds === undefined ? answer : { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
+}
+
+interface Wiring {
+  readonly resources: readonly Resource[];
+  readonly services: Services;
+  readonly authorize: Authorize;
+  readonly options: ApiOptions;
+  readonly ready: () => boolean;
+}
+
+async function answerDocument({ authorize, options }: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse> {
+  const attributes = { verb: request.method === 'HEAD' ? 'get' : request.method.toLowerCase(), path: request.path };
+  if (!authorize(request.caller, attributes)) throw new ApiError('Forbidden', `forbidden: ${refusalSentence(request.caller, attributes)}`);
+  for (const route of options.documents ?? []) {
+    const answer = await route(request, signal);
+    if (answer !== undefined) return answer;
+  }
+  throw noSuchPath();
+}
+
+async function waitUntilReady({ ready, options }: Wiring, signal: AbortSignal): Promise<void> {
+  for (let tries = 0; !ready(); tries += 1) {
+    if (tries >= READY_TRIES)
+      throw new ApiError('ServiceUnavailable', 'the server is starting: try again', { details: { retryAfterSeconds: 1 } });
+    await options.clock.sleep(READY_POLL_MS, signal);
+  }
+}
+
+async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse | ApiStream> {
+  const { services, resources, authorize, options } = wiring;
+  const target = targetOf(resources, request.path);
+  if (target === undefined) return answerDocument(wiring, request, signal);
+  const verb = verbOf(request, target);
+  const attributes = attributesOf(verb, target);
+  if (!authorize(request.caller, attributes)) throw forbidden(target.resource, target.name, refusalSentence(request.caller, attributes));
+  const call = { request, target, query: queryOf(request, verb) };
+  await waitUntilReady(wiring, signal);
+  const operate = (stop: AbortSignal): Promise<ApiResponse | ApiStream> => OPERATIONS[verb](services, call, stop);
+  const result = verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal);
+  return options.represent === undefined ? result : options.represent(request, target.resource.kind, result);
+}
+
+/** The API over a store: every request of every kind of the catalog. Call `run` once, then `handle` at will. */
+export function createApi(options: ApiOptions): Api {
+  const { store, catalog, clock, newUid, newSuffix, freeze = false, onTrouble = () => undefined } = options;
+  const resources = resourcesOf(catalog);
+  const prefixes = [...new Set(resources.map(({ prefix }) => prefix))];
+  const cache = createWatchCache({ store, clock, prefixes, freeze, onTrouble });
+  const registry = createRegistry(store, cache, clock, freeze);
+  const services: Services = {
+    registry,
+    admission: createAdmission(structuralSchemaOf),
+    clock,
+    namespaces: resources.find(isNamespaces),
+    newUid,
+    newSuffix,
+  };
+  const wiring: Wiring = {
+    resources,
+    services,
+    authorize: options.authorize ?? authorizeBy(STATIC_POLICY),
+    options,
+    ready: () => cache.filled,
+  };
+  return {
+    async handle(request, signal) {
+      try {
+        return await answer(wiring, request, signal);
+      } catch (error) {
+        if (error instanceof ApiError) return failure(error);
+        if (signal.aborted) throw error;
+        onTrouble(error);
+        return failure(new ApiError('InternalError', 'the server could not answer because of an error of its own', { cause: error }));
+      }
+    },
+    run: (signal) => cache.run(signal),
+    ready: wiring.ready,
+  };
+}

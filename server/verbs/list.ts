@@ -1,0 +1,23 @@
+import type { ApiResponse } from '../../apis/meta/request.ts';
+import { listFreshnessOf } from './freshness.ts';
+import { selectionOf } from './selection.ts';
+import { jsonAnswer, type Call, type Services } from './services.ts';
+
+/** The objects of a collection as of one moment, or a page of them. */
+export async function listObjects({ registry }: Services, call: Call, signal: AbortSignal): Promise<ApiResponse> {
+  const { target, query } = call;
+  const { resource, namespace } = target;
+  const freshness = listFreshnessOf(query);
+  const continueToken = query.text('continue');
+  const limit = query.count('limit') ?? 0;
+  const list = await registry.list(
+    { resource, namespace, ...selectionOf(call), freshness, limit, ...(continueToken !== undefined && { continueToken }) },
+    signal,
+  );
+  const metadata = {
+    resourceVersion: String(list.resourceVersion),
+    ...(list.continueToken !== undefined && { continue: list.continueToken }),
+    ...(list.remaining !== undefined && { remainingItemCount: list.remaining }),
+  };
+  return jsonAnswer(200, { kind: `${resource.kind.kind}List`, apiVersion: resource.apiVersion, metadata, items: list.items });
+}

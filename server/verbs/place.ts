@@ -1,0 +1,17 @@
+import { valueAt, type JsonObject } from '../registry/json.ts';
+import { badRequest } from '../registry/refusals.ts';
+import type { Target } from './target.ts';
+
+/** Refuses an object that says another name or namespace than the path does. What it does not say, the path says. */
+export function checkPlace({ resource, namespace, name }: Target, object: JsonObject): void {
+  const itsName = valueAt(object, 'metadata.name') ?? '';
+  const itsNamespace = valueAt(object, 'metadata.namespace') ?? '';
+  if (name !== '' && itsName !== name && itsName !== '') {
+    throw badRequest(`the name of the object (${String(itsName)}) does not match the name on the URL (${name})`);
+  }
+  if (itsNamespace === '' || itsNamespace === namespace) return;
+  if (resource.kind.scope === 'Cluster') throw badRequest(`metadata.namespace: ${resource.kind.kind} belongs to no namespace`);
+  throw badRequest(
+    `the namespace of the provided object (${String(itsNamespace)}) does not match the namespace sent on the request (${namespace})`,
+  );
+}

@@ -1,0 +1,32 @@
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
+import type { Admission } from '../admission/admit.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Resource } from '../registry/resource.ts';
+import type { Query } from './query.ts';
+import type { Target } from './target.ts';
+
+/** What the verbs work with. */
+export interface Services {
+  readonly registry: Registry;
+  readonly admission: Admission;
+  readonly clock: Clock;
+  /** The resource of namespaces, where the catalog has it. */
+  readonly namespaces: Resource | undefined;
+  readonly newUid: () => string;
+  /** Five lower-case letters or digits, for generateName. */
+  readonly newSuffix: () => string;
+}
+
+/** One request, understood: what it is about and how. */
+export interface Call {
+  readonly request: ApiRequest;
+  readonly target: Target;
+  readonly query: Query;
+}
+
+/** An answer with a JSON body; every warning becomes a header line that clients show. */
+export function jsonAnswer(status: number, body: unknown, warnings: readonly string[] = []): ApiResponse {
+  const lines = warnings.map((warning) => `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, '?'))}`);
+  return { status, headers: { 'content-type': 'application/json', ...(lines.length > 0 && { warning: lines.join(', ') }) }, body };
+}
