@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigBag, DriverEvent, EndpointRef } from '../contract/driver.ts';
+import { DriverError } from '../contract/driver-error.ts';
+import type { EventHub } from '../contract/event-hub.ts';
+import type { CallContext } from '../contract/fence.ts';
+import { createKeyedLock } from '../contract/keyed-lock.ts';
+import { createAcceleratorProbe, type AcceleratorProbe } from './accelerator.ts';
+import { configUnusable, parseHostConfig, parsePoolConfig } from './config.ts';
+import { resumeFills } from './disk-fill.ts';
+import { sweepRemovedDisks } from './disk-record.ts';
+import type { QemuDriverOptions } from './environment.ts';
+import { createFenceGuard } from './fence-guard.ts';
+import type { HostEndpoint } from './host-endpoint.ts';
+import { shortId } from './identity.ts';
+import { LONGEST_SOCKET_SUFFIX, sweepRemoved } from './machine-record.ts';
+import { createMonitors } from './monitors.ts';
+import type { PoolEndpoint } from './pool-endpoint.ts';
+import { adoptMachines, runTicker, settleSoon } from './ticker.ts';
+
+const MAX_SOCKET_PATH_BYTES = 107;
+const SHORT_NAME = /^[a-z0-9][a-z0-9-]{0,15}$/;
+/** What an engine says that no caller needs to hear of. */
+const CHATTER = new Set(['RTC_CHANGE', 'VSERPORT_CHANGE', 'NIC_RX_FILTER_CHANGED', 'BALLOON_CHANGE', 'JOB_STATUS_CHANGE']);
+
+type Endpoint = { readonly category: 'machine'; readonly host: HostEndpoint } | { readonly category: 'disk'; readonly pool: PoolEndpoint };
+
+interface Session {
+  readonly endpoint: Endpoint;
+  draining: boolean;
+}
+
+interface OpenEndpoint {
+  endpoint: Endpoint;
+  readonly life: AbortController;
+  readonly sessions: Set<string>;
+}
+
+/** The sessions of this process and the endpoints behind them. */
+export interface Endpoints {
+  open(ref: EndpointRef, config: ConfigBag, signal: AbortSignal): Promise<string>;
+  close(session: string): void;
+  drain(session: string): void;
+  host(context: CallContext, changes: boolean): HostEndpoint;
+  pool(context: CallContext, changes: boolean): PoolEndpoint;
+}
+
+async function ownFolder(path: string, field: string): Promise<string> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await chmod(path, 0o700);
+    return await realpath(path);
+  } catch {
+    throw configUnusable(field, 'the folder can not be made or used');
+  }
+}
+
+/** A short folder name that stays the same when the endpoint's object is made anew under its name. */
+function folderName(ref: EndpointRef): string {
+  return SHORT_NAME.test(ref.name) ? ref.name : shortId(ref.name === '' ? ref.uid : ref.name);
+}
+
+interface Making {
+  readonly options: QemuDriverOptions;
+  readonly probe: AcceleratorProbe;
+  readonly changed: (uid: string, type?: DriverEvent['type']) => void;
+  readonly life: AbortSignal;
+}
+
+async function makeHost(ref: EndpointRef, bag: ConfigBag, dir: string, { options, probe, changed, life }: Making): Promise<HostEndpoint> {
+  const config = parseHostConfig(bag);
+  const imagesDir = config.imagesDir ?? join(options.stateDir, 'images');
+  await mkdir(join(dir, 'vm'), { recursive: true, mode: 0o700 });
+  await sweepRemoved(dir, life);
+  const monitors = createMonitors(
+    {
+      clock: options.clock,
+      onNews(uid, news) {
+        if (news.kind === 'event' && CHATTER.has(news.event.event)) return;
+        changed(uid);
+        void settleSoon(host, uid, life);
+      },
+    },
+    life,
+  );
+  const host: HostEndpoint = {
+    dir,
+    config: { ...config, imagesDir },
+    options,
+    lock: createKeyedLock(),
+    fences: createFenceGuard(dir),
+    monitors,
+    accelerator: probe,
+    dueStops: new Map(),
+    changed: (uid, type = 'machine') => changed(uid, type),
+  };
+  const failed = (error: unknown): void => options.log(`host ${ref.name}: ${error instanceof Error ? error.message : 'failed'}`);
+  if (config.accelerator === 'auto') probe.find(life).then(() => changed('', 'host'), failed);
+  adoptMachines(host, life).then(() => changed('', 'host'), failed);
+  void runTicker(host, life);
+  return host;
+}
+
+async function makePool(bag: ConfigBag, dir: string, { options, changed, life }: Making): Promise<PoolEndpoint> {
+  const config = parsePoolConfig(bag);
+  for (const folder of ['disks', 'operations']) await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
+  await sweepRemovedDisks(dir, life);
+  const pool: PoolEndpoint = {
+    dir,
+    config: { ...config, imagesDir: config.imagesDir ?? join(options.stateDir, 'images') },
+    options: { ...options, life },
+    lock: createKeyedLock(),
+    fences: createFenceGuard(dir),
+    fills: new Map(),
+    changed: (uid, type = 'disk') => changed(uid, type),
+  };
+  await resumeFills(pool, life);
+  return pool;
+}
+
+async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string): Promise<string> {
+  if (ref.category === 'machine') {
+    const dir = await ownFolder(parseHostConfig(bag).stateDir ?? join(stateDir, 'hosts', folderName(ref)), 'stateDir');
+    if (Buffer.byteLength(dir + LONGEST_SOCKET_SUFFIX) > MAX_SOCKET_PATH_BYTES) {
+      throw configUnusable(
+        'stateDir',
+        `the path is too long for sockets: at most ${MAX_SOCKET_PATH_BYTES - LONGEST_SOCKET_SUFFIX.length} bytes`,
+      );
+    }
+    return dir;
+  }
+  return ownFolder(parsePoolConfig(bag).dir ?? join(stateDir, 'pools', folderName(ref)), 'dir');
+}
+
+/** The sessions of one driver process; endpoints that lie in the same folder are one, whoever opens them. */
+export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endpoints {
+  const sessions = new Map<string, Session>();
+  const byFolder = new Map<string, Promise<OpenEndpoint>>();
+  const probe = createAcceleratorProbe({ stateDir: options.stateDir, program: 'qemu-system-x86_64', clock: options.clock }, options.life);
+  const make = async (ref: EndpointRef, config: ConfigBag, dir: string): Promise<OpenEndpoint> => {
+    const ids = new Set<string>();
+    const life = new AbortController();
+    const making: Making = {
+      options,
+      probe,
+      life: AbortSignal.any([life.signal, options.life]),
+      changed(uid, type = 'machine') {
+        for (const session of ids) hub.publish({ type, session, uid });
+      },
+    };
+    const endpoint: Endpoint =
+      ref.category === 'machine'
+        ? { category: 'machine', host: await makeHost(ref, config, dir, making) }
+        : { category: 'disk', pool: await makePool(config, dir, making) };
+    return { endpoint, life, sessions: ids };
+  };
+  const find = (context: CallContext, changes: boolean): Endpoint => {
+    const session = sessions.get(context.session);
+    if (session === undefined)
+      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session is not open in this driver process');
+    if (changes && session.draining) throw new DriverError('UNAVAILABLE', 'DRAINING', 'the session is draining', { retryAfterMs: 1000 });
+    return session.endpoint;
+  };
+  return {
+    async open(ref, config, signal) {
+      if (ref.category === 'power') throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'the qemu driver serves no power');
+      const dir = await locate(ref, config, options.stateDir);
+      signal.throwIfAborted();
+      const key = `${ref.category} ${dir}`;
+      const opening = byFolder.get(key) ?? make(ref, config, dir);
+      byFolder.set(key, opening);
+      const open = await opening.catch((error: unknown) => {
+        byFolder.delete(key);
+        throw error;
+      });
+      open.endpoint = withConfig(open.endpoint, config);
+      const session = randomUUID();
+      open.sessions.add(session);
+      sessions.set(session, { endpoint: open.endpoint, draining: false });
+      return session;
+    },
+    close(session) {
+      sessions.delete(session);
+      for (const [key, opening] of byFolder) {
+        void opening.then((open) => {
+          if (!open.sessions.delete(session) || open.sessions.size > 0) return;
+          byFolder.delete(key);
+          open.life.abort();
+        });
+      }
+    },
+    drain(session) {
+      const known = sessions.get(session);
+      if (known !== undefined) known.draining = true;
+    },
+    host(context, changes) {
+      const endpoint = find(context, changes);
+      if (endpoint.category === 'machine') return endpoint.host;
+      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session belongs to a pool, not to a host');
+    },
+    pool(context, changes) {
+      const endpoint = find(context, changes);
+      if (endpoint.category === 'disk') return endpoint.pool;
+      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session belongs to a host, not to a pool');
+    },
+  };
+}
+
+/** The same endpoint as a session with this configuration sees it: what it shares stays shared. */
+function withConfig(endpoint: Endpoint, bag: ConfigBag): Endpoint {
+  if (endpoint.category === 'machine') {
+    const { host } = endpoint;
+    const config = parseHostConfig(bag);
+    return {
+      category: 'machine',
+      host: { ...host, config: { ...config, imagesDir: config.imagesDir ?? join(host.options.stateDir, 'images') } },
+    };
+  }
+  const { pool } = endpoint;
+  const config = parsePoolConfig(bag);
+  return {
+    category: 'disk',
+    pool: { ...pool, config: { ...config, imagesDir: config.imagesDir ?? join(pool.options.stateDir, 'images') } },
+  };
+}
