@@ -36,7 +36,7 @@ export function diskNode(disk: MachineDisk): Readonly<Record<string, unknown>> {
     'read-only': disk.readOnly,
     discard: 'unmap',
     backing: null,
-    file: { driver: 'file', filename: disk.connection.attributes['path'], 'read-only': disk.readOnly, discard: 'unmap' },
+    file: { driver: 'file', filename: disk.connection.attributes.path, 'read-only': disk.readOnly, discard: 'unmap' },
   };
 }
 

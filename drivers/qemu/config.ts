@@ -91,12 +91,12 @@ function checkText(field: string, value: Json, rule: Property): void {
   if (value.includes('\0')) throw invalid(field, 'must not hold a NUL character');
   if (pattern === '^/' && !isAbsolute(value)) throw invalid(field, 'must be an absolute path');
   if (typeof pattern === 'string' && !new RegExp(pattern).test(value)) throw invalid(field, `must match ${pattern}`);
-  if (Array.isArray(rule['enum']) && !rule['enum'].includes(value)) throw invalid(field, `must be one of ${rule['enum'].join(', ')}`);
+  if (Array.isArray(rule.enum) && !rule.enum.includes(value)) throw invalid(field, `must be one of ${rule.enum.join(', ')}`);
 }
 
 function checkInteger(field: string, value: Json, rule: Property): void {
-  const min = Number(rule['minimum'] ?? 0);
-  const max = Number(rule['maximum'] ?? Number.MAX_SAFE_INTEGER);
+  const min = Number(rule.minimum ?? 0);
+  const max = Number(rule.maximum ?? Number.MAX_SAFE_INTEGER);
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw invalid(field, `must be a whole number from ${min} to ${max}`);
   }
@@ -107,22 +107,22 @@ function isObject(value: Json | undefined): value is Property {
 }
 
 function checkValue(field: string, value: Json, rule: Property): void {
-  switch (rule['type']) {
+  switch (rule.type) {
     case 'string':
       return checkText(field, value, rule);
     case 'integer':
       return checkInteger(field, value, rule);
     default: {
-      if (!Array.isArray(value) || value.length > Number(rule['maxItems']))
-        throw invalid(field, `must be a list of at most ${Number(rule['maxItems'])}`);
-      const items = rule['items'];
+      if (!Array.isArray(value) || value.length > Number(rule.maxItems))
+        throw invalid(field, `must be a list of at most ${Number(rule.maxItems)}`);
+      const items = rule.items;
       value.forEach((item: Json, index) => isObject(items) && checkValue(`${field}[${index}]`, item, items));
     }
   }
 }
 
 function checkBag(bag: ConfigBag, schema: ConfigSchema): void {
-  const properties = schema['properties'];
+  const properties = schema.properties;
   for (const [field, value] of Object.entries(bag)) {
     const rule = isObject(properties) && Object.hasOwn(properties, field) ? properties[field] : undefined;
     if (!isObject(rule)) throw invalid(field, 'is not a field of this configuration');
@@ -133,13 +133,13 @@ function checkBag(bag: ConfigBag, schema: ConfigSchema): void {
 /** The host's configuration; INVALID_ARGUMENT/CONFIG_INVALID with metadata.field where the bag is wrong. */
 export function parseHostConfig(bag: ConfigBag): HostConfig {
   checkBag(bag, HOST_SCHEMA);
-  return { bridges: [], accelerator: 'auto', ...bag } as HostConfig;
+  return { bridges: [], accelerator: 'auto', ...bag };
 }
 
 /** The pool's configuration; INVALID_ARGUMENT/CONFIG_INVALID with metadata.field where the bag is wrong. */
 export function parsePoolConfig(bag: ConfigBag): PoolConfig {
   checkBag(bag, POOL_SCHEMA);
-  return bag as PoolConfig;
+  return bag;
 }
 
 /** CONFIG_INVALID of a field whose value is right in form and wrong on this machine. */

@@ -12,7 +12,7 @@ import { runProgram } from './run-program.ts';
  * names no other file. INVALID_ARGUMENT, NOT_FOUND/DISK_NOT_FOUND or FAILED_PRECONDITION/OTHER_CONTENT.
  */
 export async function checkDiskFile(disk: MachineDisk, signal: AbortSignal): Promise<void> {
-  const path = disk.connection.attributes['path'] ?? '';
+  const path = disk.connection.attributes.path ?? '';
   try {
     if ((await realpath(path)) !== path)
       throw fieldInvalid(`disks[${disk.name}].connection.attributes.path`, 'must be the real path of the disk');

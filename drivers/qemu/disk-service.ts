@@ -211,7 +211,7 @@ async function publish(pool: PoolEndpoint, disk: KnownDisk, hostId: string, sign
 }
 
 async function unpublish(pool: PoolEndpoint, disk: KnownDisk | undefined, hostId: string, signal: AbortSignal): Promise<void> {
-  if (disk === undefined || !disk.record.publishedTo.includes(hostId)) return;
+  if (!disk?.record.publishedTo.includes(hostId)) return;
   await requireFree(pool, disk, signal);
   await remember(disk, { publishedTo: disk.record.publishedTo.filter((other) => other !== hostId) }, signal);
   pool.changed(disk.record.owner.uid);

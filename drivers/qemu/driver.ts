@@ -54,8 +54,14 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
         checkFence('fence', fence);
         return { session: await endpoints.open(endpoint, config, signal) };
       },
-      close: (session) => Promise.resolve(endpoints.close(session)),
-      drain: (session) => Promise.resolve(endpoints.drain(session)),
+      close(session) {
+        endpoints.close(session);
+        return Promise.resolve();
+      },
+      drain(session) {
+        endpoints.drain(session);
+        return Promise.resolve();
+      },
     },
     host: { observe: async (context, signal) => observeHost(endpoints.host(context, false), await findVersion(signal), signal) },
     machine: createMachineService((context, changes) => endpoints.host(context, changes)),

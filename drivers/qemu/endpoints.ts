@@ -7,7 +7,7 @@ import type { EventHub } from '../contract/event-hub.ts';
 import type { CallContext } from '../contract/fence.ts';
 import { createKeyedLock } from '../contract/keyed-lock.ts';
 import { createAcceleratorProbe, type AcceleratorProbe } from './accelerator.ts';
-import { configUnusable, parseHostConfig, parsePoolConfig } from './config.ts';
+import { configSchemaOf, configUnusable, parseHostConfig, parsePoolConfig } from './config.ts';
 import { resumeFills } from './disk-fill.ts';
 import { sweepRemovedDisks } from './disk-record.ts';
 import type { QemuDriverOptions } from './environment.ts';
@@ -32,7 +32,7 @@ interface Session {
 }
 
 interface OpenEndpoint {
-  endpoint: Endpoint;
+  readonly endpoint: Endpoint;
   readonly life: AbortController;
   readonly sessions: Set<string>;
 }
@@ -89,6 +89,7 @@ async function makeHost(ref: EndpointRef, bag: ConfigBag, dir: string, { options
     config: { ...config, imagesDir },
     options,
     lock: createKeyedLock(),
+    settling: new Map(),
     fences: createFenceGuard(dir),
     monitors,
     accelerator: probe,
@@ -133,28 +134,49 @@ async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string): Promi
   return ownFolder(parsePoolConfig(bag).dir ?? join(stateDir, 'pools', folderName(ref)), 'dir');
 }
 
-/** The sessions of one driver process; endpoints that lie in the same folder are one, whoever opens them. */
-export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endpoints {
-  const sessions = new Map<string, Session>();
-  const byFolder = new Map<string, Promise<OpenEndpoint>>();
+/** Makes an endpoint at its first session; those that lie in the same folder are one. */
+function createMaker(
+  options: QemuDriverOptions,
+  hub: EventHub,
+): (ref: EndpointRef, config: ConfigBag, dir: string) => Promise<OpenEndpoint> {
   const probe = createAcceleratorProbe({ stateDir: options.stateDir, program: 'qemu-system-x86_64', clock: options.clock }, options.life);
-  const make = async (ref: EndpointRef, config: ConfigBag, dir: string): Promise<OpenEndpoint> => {
-    const ids = new Set<string>();
+  return async (ref, config, dir) => {
+    const sessions = new Set<string>();
     const life = new AbortController();
     const making: Making = {
       options,
       probe,
       life: AbortSignal.any([life.signal, options.life]),
       changed(uid, type = 'machine') {
-        for (const session of ids) hub.publish({ type, session, uid });
+        for (const session of sessions) hub.publish({ type, session, uid });
       },
     };
     const endpoint: Endpoint =
       ref.category === 'machine'
         ? { category: 'machine', host: await makeHost(ref, config, dir, making) }
         : { category: 'disk', pool: await makePool(config, dir, making) };
-    return { endpoint, life, sessions: ids };
+    return { endpoint, life, sessions };
   };
+}
+
+function closeSession(byFolder: Map<string, Promise<OpenEndpoint>>, session: string): void {
+  for (const [key, opening] of byFolder) {
+    opening.then(
+      (open) => {
+        if (!open.sessions.delete(session) || open.sessions.size > 0) return;
+        byFolder.delete(key);
+        open.life.abort();
+      },
+      () => undefined,
+    );
+  }
+}
+
+/** The sessions of one driver process; endpoints that lie in the same folder are one, whoever opens them. */
+export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endpoints {
+  const sessions = new Map<string, Session>();
+  const byFolder = new Map<string, Promise<OpenEndpoint>>();
+  const make = createMaker(options, hub);
   const find = (context: CallContext, changes: boolean): Endpoint => {
     const session = sessions.get(context.session);
     if (session === undefined)
@@ -164,7 +186,7 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
   };
   return {
     async open(ref, config, signal) {
-      if (ref.category === 'power') throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'the qemu driver serves no power');
+      configSchemaOf(ref.category);
       const dir = await locate(ref, config, options.stateDir);
       signal.throwIfAborted();
       const key = `${ref.category} ${dir}`;
@@ -174,21 +196,14 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
         byFolder.delete(key);
         throw error;
       });
-      open.endpoint = withConfig(open.endpoint, config);
       const session = randomUUID();
       open.sessions.add(session);
-      sessions.set(session, { endpoint: open.endpoint, draining: false });
+      sessions.set(session, { endpoint: withConfig(open.endpoint, config), draining: false });
       return session;
     },
     close(session) {
       sessions.delete(session);
-      for (const [key, opening] of byFolder) {
-        void opening.then((open) => {
-          if (!open.sessions.delete(session) || open.sessions.size > 0) return;
-          byFolder.delete(key);
-          open.life.abort();
-        });
-      }
+      closeSession(byFolder, session);
     },
     drain(session) {
       const known = sessions.get(session);

@@ -13,6 +13,8 @@ export interface HostEndpoint {
   readonly config: HostConfig & { readonly imagesDir: string };
   readonly options: QemuDriverOptions;
   readonly lock: KeyedLock;
+  /** The driver's own work on machines, by uid: short, and calls wait for it in place of being refused. */
+  readonly settling: Map<string, Promise<unknown>>;
   readonly fences: FenceGuard;
   readonly monitors: Monitors;
   readonly accelerator: AcceleratorProbe;

@@ -93,7 +93,7 @@ export async function plugDisk(host: HostEndpoint, known: KnownMachine, disk: Ma
     if (!(error instanceof DriverError) || error.code !== 'INTERNAL') throw error;
     await closeNode(planned, disk.uid, signal);
     await remember(planned, { spec: { ...before.spec, disks: disks.filter((other) => other.uid !== disk.uid) } }, signal);
-    if (await isDiskInUse(disk.connection.attributes['path'] ?? '', host.options.clock, signal)) {
+    if (await isDiskInUse(disk.connection.attributes.path ?? '', host.options.clock, signal)) {
       throw new DriverError('FAILED_PRECONDITION', 'IN_USE', `disk ${disk.name} is held by another process`, {
         metadata: { uid: disk.uid },
         cause: error,
@@ -119,12 +119,9 @@ export async function unplugDisk(host: HostEndpoint, known: KnownMachine, diskUi
     });
   }
   const { clock } = host.options;
-  const end = clock.monotonic() + LET_GO_MS;
-  while (true) {
+  for (const end = clock.monotonic() + LET_GO_MS; clock.monotonic() < end; await clock.sleep(50, signal)) {
     current = { ...current, facts: await lookAtEngine(host, current, signal) };
     if (!isPlugged(current.facts, diskUid)) return settle(host, current, signal);
-    if (clock.monotonic() >= end) break;
-    await clock.sleep(50, signal);
   }
   throw new DriverError('ABORTED', 'GUEST_BUSY', 'the guest has not let the disk go yet', {
     metadata: { uid: diskUid },

@@ -7,7 +7,7 @@ import { checkOwnership } from './fence-guard.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { listMachineFolders, machineFolder, readMachine, removeMachine, writeMachine, type MachineRecord } from './machine-record.ts';
 import { growDisk, plugDisk, unplugDisk } from './machine-plug.ts';
-import { lookUpSettled, observeMachine, viewOf, type KnownMachine } from './machine-settle.ts';
+import { holdMachine, lookUpSettled, observeMachine, viewOf, type KnownMachine } from './machine-settle.ts';
 import { canonical, checkDisk, checkSpec } from './machine-spec.ts';
 import { startEngine } from './machine-start.ts';
 import { stopEngine } from './machine-stop.ts';
@@ -124,7 +124,7 @@ export function createMachineService(find: FindHost): MachineService {
     const host = find(context, true);
     checkFence('fence', context.fence);
     checkUid('uid', uid);
-    using _held = host.lock.hold(uid);
+    using _held = await holdMachine(host, uid, signal);
     await host.fences.admit(context.fence, signal);
     return await work(host);
   };

@@ -101,7 +101,7 @@ async function sizesOf(machine: KnownMachine, signal: AbortSignal): Promise<Read
   const sizes = new Map<string, number>();
   if (machine.facts.kind === 'answers') return sizes;
   for (const disk of machine.record.spec.disks) {
-    const path = disk.connection.attributes['path'];
+    const path = disk.connection.attributes.path;
     const header = path === undefined ? undefined : await readQcow2Header(path, signal).catch(() => undefined);
     if (header !== undefined) sizes.set(disk.uid, header.virtualSizeBytes);
   }
@@ -128,8 +128,14 @@ export async function lookUpSettled(host: HostEndpoint, uid: string, signal: Abo
   return machine === undefined ? undefined : settle(host, machine, signal);
 }
 
-/** The machine's lock, or undefined while another call works on it. */
-export function holdIfFree(host: HostEndpoint, uid: string): Disposable | undefined {
+/** The machine's lock, after what the driver itself does there; ABORTED/OPERATION_PENDING while another call holds it. */
+export async function holdMachine(host: HostEndpoint, uid: string, signal: AbortSignal): Promise<Disposable> {
+  for (let settling = host.settling.get(uid); settling !== undefined; settling = host.settling.get(uid)) await settling;
+  signal.throwIfAborted();
+  return host.lock.hold(uid);
+}
+
+function holdIfFree(host: HostEndpoint, uid: string): Disposable | undefined {
   try {
     return host.lock.hold(uid);
   } catch (error) {
@@ -138,13 +144,27 @@ export function holdIfFree(host: HostEndpoint, uid: string): Disposable | undefi
   }
 }
 
-/** The same for callers without the lock: settles when nobody else works on the machine. */
+async function settleAlone(host: HostEndpoint, uid: string, signal: AbortSignal): Promise<void> {
+  const held = holdIfFree(host, uid);
+  // The call that holds it settles the machine itself.
+  if (held === undefined) return;
+  const work = lookUpSettled(host, uid, signal).finally(() => {
+    host.settling.delete(uid);
+    held[Symbol.dispose]();
+  });
+  host.settling.set(
+    uid,
+    work.catch(() => undefined),
+  );
+  await work;
+}
+
+/** The same for callers without the lock: settles when no call works on the machine. */
 export async function observeMachine(host: HostEndpoint, uid: string, signal: AbortSignal): Promise<Machine | undefined> {
   let machine = await lookUp(host, uid, signal);
-  if (machine === undefined) return undefined;
-  if (isUnsettled(machine, host.options.clock.now())) {
-    using held = holdIfFree(host, uid);
-    if (held !== undefined) machine = await lookUpSettled(host, uid, signal);
+  if (machine !== undefined && isUnsettled(machine, host.options.clock.now())) {
+    await (host.settling.get(uid) ?? settleAlone(host, uid, signal));
+    machine = await lookUp(host, uid, signal);
   }
   return machine === undefined ? undefined : viewOf(host, machine, signal);
 }

@@ -17,7 +17,7 @@ export function checkDisk(field: string, disk: MachineDisk): void {
   checkMachineDisk(field, disk);
   const { protocol, attributes } = disk.connection;
   if (protocol !== 'file-qcow2') throw capabilityMissing(`${field}.connection.protocol`, `disk-protocol.${protocol}`);
-  const path = attributes['path'] ?? '';
+  const path = attributes.path ?? '';
   if (!path.startsWith('/') || path.includes('\0') || path.length > 4096) {
     throw fieldInvalid(`${field}.connection.attributes.path`, 'must be an absolute path');
   }

@@ -88,7 +88,7 @@ async function untilItAnswers(
   let over = false;
   const ended = exited.then(() => (over = true));
   const poll = async (inner: AbortSignal): Promise<KnownMachine> => {
-    while (true) {
+    for (;;) {
       const facts = await lookAtEngine(host, machine, inner);
       // After its end the last look counts: another driver process may have been first.
       if (facts.kind === 'answers' || over) return { ...machine, facts };
@@ -100,7 +100,7 @@ async function untilItAnswers(
 
 async function startError(host: HostEndpoint, { folder, record }: Omit<KnownMachine, 'facts'>, signal: AbortSignal): Promise<DriverError> {
   for (const disk of record.spec.disks) {
-    const path = disk.connection.attributes['path'] ?? '';
+    const path = disk.connection.attributes.path ?? '';
     if (await isDiskInUse(path, host.options.clock, signal)) {
       return new DriverError('FAILED_PRECONDITION', 'IN_USE', `disk ${disk.name} is held by another process`, {
         metadata: { uid: disk.uid },

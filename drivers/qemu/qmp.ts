@@ -29,13 +29,13 @@ export function parseQmpLine(line: string): Message {
   const value: unknown = JSON.parse(line);
   if (!isObject(value)) return { kind: 'other' };
   if ('QMP' in value) return { kind: 'greeting' };
-  if (typeof value['event'] === 'string') {
-    return { kind: 'event', event: { event: value['event'], data: isObject(value['data']) ? value['data'] : {} } };
+  if (typeof value.event === 'string') {
+    return { kind: 'event', event: { event: value.event, data: isObject(value.data) ? value.data : {} } };
   }
-  const id = typeof value['id'] === 'string' ? value['id'] : '';
-  if ('return' in value) return { kind: 'answer', id, result: value['return'] };
-  const error = value['error'];
-  if (isObject(error)) return { kind: 'error', id, class: asText(error['class']), text: asText(error['desc']) };
+  const id = typeof value.id === 'string' ? value.id : '';
+  if ('return' in value) return { kind: 'answer', id, result: value.return };
+  const error = value.error;
+  if (isObject(error)) return { kind: 'error', id, class: asText(error.class), text: asText(error.desc) };
   return { kind: 'other' };
 }
 
