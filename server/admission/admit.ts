@@ -55,15 +55,14 @@ interface Read {
 const ENVELOPE = ['apiVersion', 'kind', 'metadata'] as const;
 
 function checkEnvelope({ kind, apiVersion }: Resource, object: JsonObject): void {
-  if (typeof object['kind'] !== 'string' || object['kind'] === '') throw badRequest(`Object 'Kind' is missing: set kind: ${kind.kind}`);
-  if (typeof object['apiVersion'] !== 'string' || object['apiVersion'] === '') {
+  if (typeof object.kind !== 'string' || object.kind === '') throw badRequest(`Object 'Kind' is missing: set kind: ${kind.kind}`);
+  if (typeof object.apiVersion !== 'string' || object.apiVersion === '') {
     throw badRequest(`Object 'apiVersion' is missing: set apiVersion: ${apiVersion}`);
   }
-  if (object['apiVersion'] !== apiVersion) {
-    throw badRequest(`the API version in the data (${object['apiVersion']}) does not match the expected API version (${apiVersion})`);
+  if (object.apiVersion !== apiVersion) {
+    throw badRequest(`the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`);
   }
-  if (object['kind'] !== kind.kind)
-    throw badRequest(`the kind in the data (${object['kind']}) does not match the expected kind (${kind.kind})`);
+  if (object.kind !== kind.kind) throw badRequest(`the kind in the data (${object.kind}) does not match the expected kind (${kind.kind})`);
 }
 
 /** Refuses or tells of fields that are unknown or given twice. */
@@ -86,7 +85,7 @@ function read(resource: Resource, schema: StructuralSchema, sent: Sent): Read {
   const { object } = sent;
   const unknown: string[] = [];
   const rest = prune(without(object, ...ENVELOPE), schema, '', unknown);
-  const raw = prune(object['metadata'] ?? {}, METADATA_SCHEMA, 'metadata', unknown);
+  const raw = prune(object.metadata ?? {}, METADATA_SCHEMA, 'metadata', unknown);
   const warnings = warningsOf(resource, sent, unknown);
   const metadata = applyDefaults(raw, METADATA_SCHEMA);
   const typed = SentMetadata.safeParse(metadata);
@@ -118,14 +117,14 @@ function refuseIf(resource: Resource, name: string, causes: readonly StatusCause
 /** A namespace is held by the server until its content is gone: that finalizer is not the client's to leave out. */
 function withServerFinalizer(resource: Resource, fields: JsonObject, finalizers: unknown): JsonObject {
   if (!isNamespaces(resource)) return fields;
-  const spec = fields['spec'];
+  const spec = fields.spec;
   return { ...fields, spec: { ...(isObject(spec) ? spec : {}), finalizers } };
 }
 
 function withStatusOf(resource: Resource, fields: JsonObject, before: JsonObject): JsonObject {
   if (!resource.kind.statusSubresource) return fields;
   const rest = without(fields, 'status');
-  return before['status'] === undefined ? rest : { ...rest, status: before['status'] };
+  return before.status === undefined ? rest : { ...rest, status: before.status };
 }
 
 function fieldsOf(object: JsonObject): JsonObject {
@@ -151,7 +150,7 @@ function changeMain(resource: Resource, checks: Checks, { metadata, fields: sent
 }
 
 function changeStatus(resource: Resource, checks: Checks, { fields: sent }: Read, before: ApiObject): ApiObject {
-  const fields = { ...fieldsOf(before), ...(sent['status'] !== undefined && { status: sent['status'] }) };
+  const fields = { ...fieldsOf(before), ...(sent.status !== undefined && { status: sent.status }) };
   refuseIf(resource, before.metadata.name, fieldCauses(resource, checks, fields, fieldsOf(before)).filter(isStatusCause));
   return assemble(resource, before.metadata, fields);
 }

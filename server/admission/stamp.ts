@@ -13,7 +13,7 @@ function owned({ labels = {}, annotations = {}, ownerReferences = [], finalizers
   return {
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(Object.keys(annotations).length > 0 && { annotations }),
-    ...(ownerReferences.length > 0 && { ownerReferences: ownerReferences as ObjectMeta['ownerReferences'] & object }),
+    ...(ownerReferences.length > 0 && { ownerReferences: ownerReferences }),
     ...(finalizers.length > 0 && { finalizers: [...new Set(finalizers)] }),
   };
 }

@@ -27,6 +27,6 @@ export function markDeleting(resource: Resource, object: ApiObject, now: string,
     }),
     ...(finalizers.length > 0 && { finalizers }),
   };
-  const phase = isNamespaces(resource) ? { status: { ...(object['status'] as object | undefined), phase: 'Terminating' } } : {};
+  const phase = isNamespaces(resource) ? { status: { ...(object.status as object | undefined), phase: 'Terminating' } } : {};
   return { ...object, metadata: marked, ...phase };
 }

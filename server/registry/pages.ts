@@ -25,12 +25,12 @@ export function decodeContinuation(prefix: string, token: string): Continuation 
   const value = parse(token);
   if (
     !isObject(value) ||
-    typeof value['rv'] !== 'string' ||
-    !/^\d{1,20}$/.test(value['rv']) ||
-    value['prefix'] !== prefix ||
-    typeof value['after'] !== 'string'
+    typeof value.rv !== 'string' ||
+    !/^\d{1,20}$/.test(value.rv) ||
+    value.prefix !== prefix ||
+    typeof value.after !== 'string'
   ) {
     throw badRequest('continue key is not valid: use the token of the page before, with the same path');
   }
-  return { resourceVersion: BigInt(value['rv']), after: `${prefix}${value['after']}` };
+  return { resourceVersion: BigInt(value.rv), after: `${prefix}${value.after}` };
 }

@@ -1,3 +1,4 @@
+import type { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { WatchEvent } from '../../apis/meta/request.ts';
@@ -85,6 +86,11 @@ function keyOfObject(resource: Resource, { metadata }: ApiObject): string {
   return keyOf(resource, metadata.namespace ?? '', metadata.name);
 }
 
+function tooOld(at: bigint | undefined, continued: boolean): ApiError {
+  if (continued) return expired('The provided continue parameter is too old to display a consistent list result. List again without it.');
+  return expired(`The resourceVersion for the provided list is too old: ${String(at)}`);
+}
+
 /** The registry over a store and the cache that follows it. */
 export function createRegistry(store: Store, cache: WatchCache, clock: Clock, freeze: boolean): Registry {
   async function settle(freshness: Freshness, signal: AbortSignal): Promise<void> {
@@ -101,13 +107,7 @@ export function createRegistry(store: Store, cache: WatchCache, clock: Clock, fr
     const resourceVersion = at ?? cache.position();
     const table = cache.table(resource.prefix);
     const rows = at === undefined || at === cache.position() ? table.rows(prefix) : table.rowsAt(prefix, at);
-    if (rows === undefined) {
-      throw expired(
-        continuation === undefined
-          ? `The resourceVersion for the provided list is too old: ${String(at)}`
-          : 'The provided continue parameter is too old to display a consistent list result. List again without it.',
-      );
-    }
+    if (rows === undefined) throw tooOld(at, continuation !== undefined);
     const { items, last, left } = page(rows, options, continuation?.after);
     if (last === undefined || left === 0) return { resourceVersion, items };
     const token = encodeContinuation(prefix, { resourceVersion, after: last });

@@ -2,10 +2,10 @@ import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import type { Admitted, Part } from '../admission/admit.ts';
 import { isReleased } from '../registry/deletion.ts';
-import { valueAt, type JsonObject } from '../registry/json.ts';
-import { badRequest, conflict, notFound } from '../registry/refusals.ts';
+import type { JsonObject } from '../registry/json.ts';
+import { conflict, notFound } from '../registry/refusals.ts';
 import { withResourceVersion } from '../registry/codec.ts';
-import { checkPlace } from './place.ts';
+import { checkPlace, textAt } from './place.ts';
 import { jsonAnswer, type Services } from './services.ts';
 import type { Target } from './target.ts';
 
@@ -20,12 +20,11 @@ export function partOf({ subresource }: Target): Part {
 export function checkIdentity(target: Target, sent: JsonObject, before: ApiObject): void {
   const { resource, name } = target;
   checkPlace(target, sent);
-  const uid = valueAt(sent, 'metadata.uid') ?? '';
+  const uid = textAt(sent, 'metadata.uid');
   if (uid !== '' && uid !== before.metadata.uid) {
-    throw conflict(resource, name, `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: ${before.metadata.uid}`);
+    throw conflict(resource, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`);
   }
-  const version = valueAt(sent, 'metadata.resourceVersion') ?? '';
-  if (typeof version !== 'string') throw badRequest('metadata.resourceVersion must be text');
+  const version = textAt(sent, 'metadata.resourceVersion');
   if (version !== '' && version !== before.metadata.resourceVersion) throw conflict(resource, name);
 }
 

@@ -1,10 +1,9 @@
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import { decodeBody, objectOf } from '../admission/decode.ts';
 import { timestampOf } from '../admission/stamp.ts';
-import { valueAt, type JsonObject } from '../registry/json.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../registry/refusals.ts';
 import type { Resource } from '../registry/resource.ts';
-import { checkPlace } from './place.ts';
+import { checkPlace, textAt } from './place.ts';
 import { fieldValidationOf, isDryRun } from './query.ts';
 import { jsonAnswer, type Call, type Services } from './services.ts';
 
@@ -28,11 +27,6 @@ async function checkNamespace(
   const because = `unable to create new content in namespace ${namespace} because it is being terminated`;
   const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
   throw forbidden(resource, name, because, [cause]);
-}
-
-function textAt(object: JsonObject, path: string): string {
-  const value = valueAt(object, path);
-  return typeof value === 'string' ? value : '';
 }
 
 /** A new object, with a name of its own or one that begins with its generateName. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { nextEvents, openBench, vm, VMS, zone, ZONES, type Bench } from './test-bench.ts';
+import { nextEvents, openBench, vm, VMS, zone, ZONES, type Bench } from '../../test/api-bench.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -37,7 +37,7 @@ describe('a life over the API', () => {
 
   test('a watch from the version of a list sees what comes after it', async () => {
     const list = await bench.ask('GET', ZONES);
-    const events = await bench.watch(ZONES, { resourceVersion: list.body.metadata.resourceVersion as string });
+    const events = await bench.watch(ZONES, { resourceVersion: list.body.metadata.resourceVersion });
     await bench.create(ZONES, zone('z1'));
     await bench.ask('PATCH', `${ZONES}/z1`, { body: { spec: { allocation: 'Cordoned' } } });
     await bench.ask('DELETE', `${ZONES}/z1`);

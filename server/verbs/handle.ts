@@ -17,6 +17,7 @@ import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import { patchObject } from './patch.ts';
 import { deadlineMsOf, queryOf, type Verb } from './query.ts';
+import { representer } from './represent.ts';
 import { jsonAnswer, type Call, type Services } from './services.ts';
 import { targetOf, type Target } from './target.ts';
 import { updateObject } from './update.ts';
@@ -24,9 +25,6 @@ import { watchObjects } from './watch.ts';
 
 /** Answers the paths that are no resources and that it knows, such as discovery and health; undefined for all others. */
 export type DocumentRoute = (request: ApiRequest, signal: AbortSignal) => ApiResponse | undefined | Promise<ApiResponse | undefined>;
-
-/** Puts a good answer about objects of a kind into the shape that the client asked for, such as a table. */
-export type Represent = (request: ApiRequest, kind: KindDefinition, answer: ApiResponse | ApiStream) => ApiResponse | ApiStream;
 
 export interface ApiOptions {
   readonly store: Store;
@@ -39,7 +37,6 @@ export interface ApiOptions {
   readonly authorize?: Authorize;
   /** Asked in this order. */
   readonly documents?: readonly DocumentRoute[];
-  readonly represent?: Represent;
   /** Hears of what went wrong inside, which clients are not told. */
   readonly onTrouble?: (error: unknown) => void;
   /** Freezes all objects, so that a change of shared data is an error; for tests. */
@@ -136,10 +133,10 @@ async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal):
   const attributes = attributesOf(verb, target);
   if (!authorize(request.caller, attributes)) throw forbidden(target.resource, target.name, refusalSentence(request.caller, attributes));
   const call = { request, target, query: queryOf(request, verb) };
+  const represent = representer(request, target.resource.kind, () => options.clock.now());
   await waitUntilReady(wiring, signal);
   const operate = (stop: AbortSignal): Promise<ApiResponse | ApiStream> => OPERATIONS[verb](services, call, stop);
-  const result = verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal);
-  return options.represent === undefined ? result : options.represent(request, target.resource.kind, result);
+  return represent(verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal));
 }
 
 /** The API over a store: every request of every kind of the catalog. Call `run` once, then `handle` at will. */

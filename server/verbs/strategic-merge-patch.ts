@@ -11,16 +11,16 @@ function mergeItems(target: readonly unknown[], patch: readonly unknown[], key: 
   const items = new Map(target.map((item) => [isObject(item) ? item[key] : item, item]));
   for (const item of patch) {
     if (!isObject(item)) throw badRequest(`the patch has an item without ${key} in a list that is merged by it`);
-    if (item['$patch'] === 'replace') continue;
+    if (item.$patch === 'replace') continue;
     if (item[key] === undefined) throw badRequest(`the patch has an item without ${key} in a list that is merged by it`);
-    if (item['$patch'] === 'delete') items.delete(item[key]);
+    if (item.$patch === 'delete') items.delete(item[key]);
     else items.set(item[key], strategicMergePatch(items.get(item[key]) ?? {}, item));
   }
   return [...items.values()];
 }
 
 function mergeList(field: string, target: readonly unknown[], patch: readonly unknown[]): readonly unknown[] {
-  const plain = patch.filter((item) => !(isObject(item) && item['$patch'] === 'replace'));
+  const plain = patch.filter((item) => !(isObject(item) && item.$patch === 'replace'));
   if (plain.length < patch.length) return plain;
   const key = MERGE_KEYS[field];
   if (key !== undefined) return mergeItems(target, patch, key);

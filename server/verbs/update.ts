@@ -1,9 +1,9 @@
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import { required } from '../admission/causes.ts';
 import { decodeBody, objectOf } from '../admission/decode.ts';
-import { valueAt } from '../registry/json.ts';
 import { invalid } from '../registry/refusals.ts';
 import { changeObject, checkIdentity, partOf } from './change.ts';
+import { textAt } from './place.ts';
 import { fieldValidationOf, isDryRun } from './query.ts';
 import type { Call, Services } from './services.ts';
 
@@ -13,7 +13,7 @@ export async function updateObject(services: Services, { request, target, query 
   const fieldValidation = fieldValidationOf(query);
   const decoded = decodeBody(request.body, request.headers['content-type']);
   const object = objectOf(decoded);
-  if ((valueAt(object, 'metadata.resourceVersion') ?? '') === '') {
+  if (textAt(object, 'metadata.resourceVersion') === '') {
     throw invalid(resource, name, [required('metadata.resourceVersion', 'must be specified for an update')]);
   }
   const sent = { object, duplicates: decoded.duplicates, fieldValidation };

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CATALOG } from '../../apis/catalog.ts';
-import type { Clock } from '../../apis/meta/clock.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
-import type { ApiRequest, ApiResponse, ApiStream, Caller, WatchEvent } from '../../apis/meta/request.ts';
-import { openSqliteStore } from '../store/sqlite.ts';
-import type { Store } from '../store/store.ts';
-import { createApi, type Api, type ApiOptions } from './handle.ts';
+import { CATALOG } from '../apis/catalog.ts';
+import type { Status } from '../apis/meta/api-error.ts';
+import type { Clock } from '../apis/meta/clock.ts';
+import type { ApiObject } from '../apis/meta/object.ts';
+import type { ApiRequest, ApiResponse, Caller, WatchEvent } from '../apis/meta/request.ts';
+import { openSqliteStore } from '../server/store/sqlite.ts';
+import type { Store } from '../server/store/store.ts';
+import { createApi, type Api, type ApiOptions } from '../server/verbs/handle.ts';
 
 /** The clock of this machine. */
 export const REAL_CLOCK: Clock = {
@@ -25,9 +26,16 @@ export interface Asked {
   readonly caller?: Caller;
 }
 
-/** What a test reads of an answer: any JSON. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies of all shapes
-export type Loose = any;
+/** What a test reads of an answer: an object, a list or a Status. */
+export type Body = ApiObject & Omit<Status, 'metadata' | 'status' | 'kind' | 'apiVersion'> & { readonly items: readonly ApiObject[] };
+
+export interface Answer extends ApiResponse {
+  readonly body: Body;
+}
+
+export interface SeenEvent extends WatchEvent {
+  readonly object: Body;
+}
 
 /** A whole API over a store in memory, with objects frozen. */
 export interface Bench {
@@ -35,9 +43,9 @@ export interface Bench {
   readonly store: Store;
   readonly signal: AbortSignal;
   readonly troubles: unknown[];
-  ask(method: ApiRequest['method'], path: string, asked?: Asked): Promise<ApiResponse & { readonly body: Loose }>;
+  ask(method: ApiRequest['method'], path: string, asked?: Asked): Promise<Answer>;
   watch(path: string, query?: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<AsyncIterable<WatchEvent>>;
-  create(path: string, object: unknown): Promise<ApiObject & Loose>;
+  create(path: string, object: unknown): Promise<ApiObject>;
   close(): Promise<void>;
 }
 
@@ -65,17 +73,17 @@ export async function openBench(options: Partial<ApiOptions> = {}): Promise<Benc
   });
   const running = api.run(signal);
 
-  async function ask(method: ApiRequest['method'], path: string, asked: Asked = {}): Promise<ApiResponse> {
+  async function ask(method: ApiRequest['method'], path: string, asked: Asked = {}): Promise<Answer> {
     const headers = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json', ...asked.headers } : asked.headers;
     const answer = await api.handle(requestOf(method, path, { ...asked, ...(headers && { headers }) }), signal);
     if ('events' in answer) throw new Error(`${method} ${path} is a watch`);
-    return answer;
+    return { ...answer, body: answer.body as Body };
   }
 
-  async function create(path: string, object: unknown): Promise<ApiObject & Loose> {
+  async function create(path: string, object: unknown): Promise<ApiObject> {
     const { status, body } = await ask('POST', path, { body: object });
     if (status !== 201) throw new Error(`POST ${path}: ${JSON.stringify(body)}`);
-    return body as ApiObject;
+    return body;
   }
 
   for (const name of ['default', 'lenticular-system']) {
@@ -91,7 +99,7 @@ export async function openBench(options: Partial<ApiOptions> = {}): Promise<Benc
     async watch(path, query = {}, watchSignal = signal) {
       const answer = await api.handle(requestOf('GET', path, { query: { watch: 'true', ...query } }), watchSignal);
       if (!('events' in answer)) throw new Error(`watch ${path}: ${JSON.stringify(answer.body)}`);
-      return (answer satisfies ApiStream).events;
+      return answer.events;
     },
     async close() {
       stop.abort();
@@ -102,16 +110,13 @@ export async function openBench(options: Partial<ApiOptions> = {}): Promise<Benc
 }
 
 /** Reads the next `count` events of a watch. */
-export async function nextEvents(
-  events: AsyncIterable<WatchEvent>,
-  count: number,
-): Promise<readonly (WatchEvent & { readonly object: Loose })[]> {
-  const read: WatchEvent[] = [];
+export async function nextEvents(events: AsyncIterable<WatchEvent>, count: number): Promise<readonly SeenEvent[]> {
+  const read: SeenEvent[] = [];
   const iterator = events[Symbol.asyncIterator]();
   while (read.length < count) {
-    const { done, value } = await iterator.next();
-    if (done === true) break;
-    read.push(value);
+    const next = await iterator.next();
+    if (next.done === true) break;
+    read.push(next.value as SeenEvent);
   }
   return read;
 }

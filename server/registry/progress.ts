@@ -1,0 +1,58 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+
+/** A version that only grows, and those who wait for it. */
+export interface Progress {
+  at(): bigint;
+  advance(resourceVersion: bigint): void;
+  /** Resolves when the version has been reached; ApiError Timeout when that takes too long. */
+  reached(resourceVersion: bigint, signal: AbortSignal): Promise<void>;
+}
+
+interface Waiter {
+  readonly resourceVersion: bigint;
+  readonly resolve: () => void;
+}
+
+const PATIENCE_MS = 10_000;
+
+function tooLarge(resourceVersion: bigint, at: bigint): ApiError {
+  const message = `Too large resource version: ${String(resourceVersion)}, current: ${String(at)}`;
+  const causes = [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }];
+  return new ApiError('Timeout', message, { details: { causes, retryAfterSeconds: 1 } });
+}
+
+/** Progress that begins below every version. */
+export function createProgress(clock: Clock): Progress {
+  const waiters = new Set<Waiter>();
+  let at = -1n;
+  return {
+    at: () => at,
+    advance(resourceVersion) {
+      at = resourceVersion;
+      for (const waiter of waiters) if (waiter.resourceVersion <= at) waiter.resolve();
+    },
+    async reached(resourceVersion, signal) {
+      if (at >= resourceVersion) return;
+      const done = new AbortController();
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const waiter: Waiter = {
+        resourceVersion,
+        resolve: () => {
+          resolve(undefined);
+        },
+      };
+      waiters.add(waiter);
+      const late = clock.sleep(PATIENCE_MS, AbortSignal.any([signal, done.signal])).then((): never => {
+        throw tooLarge(resourceVersion, at);
+      });
+      try {
+        await Promise.race([promise, late]);
+      } finally {
+        late.catch(() => undefined);
+        waiters.delete(waiter);
+        done.abort();
+      }
+    },
+  };
+}
