@@ -94,13 +94,18 @@ async function firstLine(
   program: ProgramToStart,
   signal: AbortSignal,
 ): Promise<Handshake> {
-  const late = program.clock.sleep(program.handshakeMs, signal).then(() => {
+  const heard = new AbortController();
+  const late = program.clock.sleep(program.handshakeMs, AbortSignal.any([signal, heard.signal])).then(() => {
     throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${program.name} said nothing for ${program.handshakeMs} ms`);
   });
   const ended = exited.then((how) => {
     throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${program.name} gave no handshake: ${how}`);
   });
-  return readHandshake(`the driver ${program.name}`, await Promise.race([lines, late, ended]));
+  try {
+    return readHandshake(`the driver ${program.name}`, await Promise.race([lines, late, ended]));
+  } finally {
+    heard.abort(new Error('heard'));
+  }
 }
 
 /** Starts the program and greets it. UNAVAILABLE, with nothing left running, where that fails. */

@@ -115,9 +115,10 @@ async function* watch(state: State, signal: AbortSignal): AsyncIterable<DriverEv
 
 /** Opens the first link (rejecting where it cannot) and keeps one from then on. */
 export async function supervise(options: SuperviseOptions, signal: AbortSignal): Promise<DialledDriver> {
-  const state: State = { link: await options.open(signal), wake: new Set() };
+  const first = await options.open(signal);
+  const state: State = { link: first, wake: new Set() };
   const closing = new AbortController();
-  const { categories } = state.link.info;
+  const { categories } = first.info;
   const kept = keep(state, options, closing.signal);
   const driver = driverOf(
     categories,

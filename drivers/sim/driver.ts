@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../contract/clock.ts';
+import { CONTRACT_VERSION } from '../contract/driver.ts';
+import type { Capability, Driver, IdentityService } from '../contract/driver.ts';
+import { createEventHub } from '../contract/event-hub.ts';
+import { createKeyedLock } from '../contract/keyed-lock.ts';
+import { PROTOCOL } from './attachments.ts';
+import { withCalls } from './calls.ts';
+import { simConfigSchema } from './config.ts';
+import { simDisks } from './disks.ts';
+import { simHosts, simPools, simSessions } from './endpoints.ts';
+import { createFaults } from './faults.ts';
+import type { Faults } from './faults.ts';
+import { createHints, watchWorld } from './hints.ts';
+import { simMachines } from './machines.ts';
+import { simOperations } from './operations.ts';
+import { createSessionTable } from './sessions.ts';
+import type { Sim } from './sim.ts';
+import { openWorld } from './world.ts';
+
+const TOMBSTONE_MS = 7 * 24 * 3_600_000;
+
+/** Everything but bridges: a simulated host has none. */
+const CAPABILITIES: readonly Capability[] = [
+  'machine.attach-disk',
+  'machine.grow-disk',
+  'machine.user-data',
+  'machine.boot-kernel',
+  'machine.boot-disk',
+  'machine.interface.user',
+  'disk.import',
+  'disk.clone',
+  `disk-protocol.${PROTOCOL}`,
+];
+
+export interface SimOptions {
+  /** The world's file, or `:memory:`. */
+  readonly worldFile: string;
+  readonly clock: Clock;
+  readonly version: string;
+  /** Ends the process, for the fault `die`; absent in simulations: the call hangs. */
+  readonly die?: () => void;
+}
+
+/** A simulated data centre behind the driver contract. */
+export interface SimDriver {
+  readonly driver: Driver;
+  readonly sim: Sim;
+  readonly faults: Faults;
+  close(): void;
+}
+
+function simIdentity(version: string): IdentityService {
+  const instance = randomBytes(8).toString('hex');
+  return {
+    getInfo: async () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk'] }),
+    getCapabilities: async () => CAPABILITIES,
+    getConfigSchema: async (category) => simConfigSchema(category),
+    probe: async () => ({ ready: true }),
+  };
+}
+
+/** A driver on the world in `worldFile`; several, in several processes, may share one world. Throws where the file cannot be opened. */
+export function createSimDriver({ worldFile, clock, version, die = () => undefined }: SimOptions): SimDriver {
+  const world = openWorld(worldFile);
+  const ending = new AbortController();
+  const sessions = createSessionTable();
+  const hub = createEventHub();
+  const sim: Sim = { world, clock, sessions, changed: createHints(hub, sessions, clock, ending.signal) };
+  const faults = createFaults(clock, die);
+  const before = clock.now() - TOMBSTONE_MS;
+  world.write(() => world.run("DELETE FROM tombstones WHERE json_extract(doc, '$.atMs') < ?", before));
+  const services = {
+    session: simSessions(sim),
+    host: simHosts(sim),
+    machine: simMachines(sim),
+    pool: simPools(sim),
+    disk: simDisks(sim),
+    operation: simOperations(sim),
+  };
+  const driver: Driver = {
+    identity: simIdentity(version),
+    ...withCalls(sim, services, faults, createKeyedLock()),
+    watch: (signal) => watchWorld(hub, world, clock, AbortSignal.any([signal, ending.signal])),
+  };
+  return {
+    driver,
+    sim,
+    faults,
+    close() {
+      ending.abort(new Error('the driver was closed'));
+      world.close();
+    },
+  };
+}

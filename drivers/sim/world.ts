@@ -1,0 +1,97 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+
+const SCHEMA_VERSION = 1;
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS endpoints (category TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (category, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS machines (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS disks (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS operations (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS tombstones (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS shards (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS served (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, method TEXT, endpoint TEXT, uid TEXT, outcome TEXT);
+  CREATE TABLE IF NOT EXISTS counts (method TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+/** Tables of documents, each found by its place (an endpoint's uid) and its uid. */
+export type Table = 'endpoints' | 'machines' | 'disks' | 'operations' | 'tombstones' | 'shards' | 'served';
+
+/** The simulated world: one SQLite file that several processes may have open, and that outlives them all. */
+export interface World {
+  /** Runs `change` alone, over all processes; all of it happens, or nothing where it throws. */
+  write<T>(change: () => T): T;
+  get(table: Table, place: string, uid: string): unknown;
+  list(table: Table, place: string): readonly unknown[];
+  all(table: Table): readonly { readonly place: string; readonly uid: string; readonly doc: unknown }[];
+  put(table: Table, place: string, uid: string, doc: object): void;
+  remove(table: Table, place: string, uid: string): void;
+  /** For the call journal. */
+  run(sql: string, ...values: SQLInputValue[]): number;
+  rows(sql: string, ...values: SQLInputValue[]): readonly Readonly<Record<string, unknown>>[];
+  /** Changes when another process has changed the world. */
+  version(): number;
+  close(): void;
+}
+
+function open(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 5000 });
+  // NORMAL: the world survives the death of every process; a power cut of the real machine may cost the last moments of a simulated one.
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -1024; PRAGMA journal_size_limit = 4194304;');
+  db.exec('BEGIN IMMEDIATE');
+  db.exec(TABLES);
+  db.prepare("INSERT OR IGNORE INTO meta VALUES ('schema', ?)").run(String(SCHEMA_VERSION));
+  const found = db.prepare("SELECT value FROM meta WHERE key = 'schema'").get()?.['value'];
+  db.exec('COMMIT');
+  if (found === String(SCHEMA_VERSION)) return db;
+  db.close();
+  throw new Error(`${file} holds a world of schema ${String(found)}, and this is schema ${SCHEMA_VERSION}`);
+}
+
+const parse = (doc: unknown): unknown => JSON.parse(String(doc));
+const keyOf = (table: Table): string => (table === 'endpoints' ? 'category' : 'place');
+
+/** Opens the world in `file`, or a new one in memory (`:memory:`). Throws where the file is not one, or of another schema. */
+export function openWorld(file: string): World {
+  const db = open(file);
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    const known = statements.get(sql) ?? db.prepare(sql);
+    statements.set(sql, known);
+    return known;
+  };
+  return {
+    write(change) {
+      if (db.isTransaction) return change();
+      db.exec('BEGIN IMMEDIATE');
+      try {
+        const result = change();
+        db.exec('COMMIT');
+        return result;
+      } catch (error) {
+        db.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    get(table, place, uid) {
+      const row = prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).get(place, uid);
+      return row === undefined ? undefined : parse(row['doc']);
+    },
+    list: (table, place) =>
+      prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ?`)
+        .all(place)
+        .map(({ doc }) => parse(doc)),
+    all: (table) =>
+      prepare(`SELECT ${keyOf(table)} AS place, uid, doc FROM ${table}`)
+        .all()
+        .map(({ place, uid, doc }) => ({ place: String(place), uid: String(uid), doc: parse(doc) })),
+    put: (table, place, uid, doc) => void prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, JSON.stringify(doc)),
+    remove: (table, place, uid) => void prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid),
+    run: (sql, ...values) => Number(prepare(sql).run(...values).lastInsertRowid),
+    rows: (sql, ...values) => prepare(sql).all(...values),
+    version: () => Number(prepare('PRAGMA data_version').get()?.['data_version']),
+    close: () => db.close(),
+  };
+}
