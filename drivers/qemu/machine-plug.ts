@@ -119,9 +119,11 @@ export async function unplugDisk(host: HostEndpoint, known: KnownMachine, diskUi
     });
   }
   const { clock } = host.options;
-  for (const end = clock.monotonic() + LET_GO_MS; clock.monotonic() < end; await clock.sleep(50, signal)) {
+  const end = clock.monotonic() + LET_GO_MS;
+  while (clock.monotonic() < end) {
     current = { ...current, facts: await lookAtEngine(host, current, signal) };
     if (!isPlugged(current.facts, diskUid)) return settle(host, current, signal);
+    await clock.sleep(50, signal);
   }
   throw new DriverError('ABORTED', 'GUEST_BUSY', 'the guest has not let the disk go yet', {
     metadata: { uid: diskUid },

@@ -63,12 +63,13 @@ async function tick(host: HostEndpoint, count: number, signal: AbortSignal): Pro
 
 /** Finishes overdue stops and bounds the logs until `signal` aborts. */
 export async function runTicker(host: HostEndpoint, signal: AbortSignal): Promise<void> {
-  for (let count = 1; !signal.aborted; count += 1) {
+  for (let count = 1; ; count += 1) {
     try {
       await host.options.clock.sleep(TICK_MS, signal);
       await tick(host, count, signal);
     } catch (error) {
-      if (!signal.aborted) host.options.log(`host ${host.dir}: ${error instanceof Error ? error.message : 'tick failed'}`);
+      if (signal.aborted) return;
+      host.options.log(`host ${host.dir}: ${error instanceof Error ? error.message : 'tick failed'}`);
     }
   }
 }
