@@ -212,11 +212,17 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
   const streams = new Set<AbortController>();
   const app = applicationOf(handlerOf(options, limits, streams), streams, options);
   const server = createServer(
-    { ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: limits.headersMs, keepAliveTimeout: limits.idleMs },
+    {
+      ...options.tls,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: limits.headersMs,
+      keepAliveTimeout: limits.idleMs,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.headersMs,
+    },
     (request, response) => void app(request, response),
   );
-  server.headersTimeout = limits.headersMs;
-  server.requestTimeout = limits.requestMs;
   server.maxConnections = limits.connections;
   server.on('clientError', refuseMalformed);
   server.on('tlsClientError', (error) => options.log.debug({ err: error }, 'a client failed to speak TLS'));
