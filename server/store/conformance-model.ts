@@ -45,10 +45,12 @@ export async function replay(store: Store, commands: readonly ModelCommand[], si
   const list = await store.list('', signal);
   expect(list.objects).toEqual([...model.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)));
   history.sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
-  for (const prefix of ['', '/a/']) {
-    const expected = history.filter((event) => (event.type === 'put' ? event.object.key : event.key).startsWith(prefix));
-    expect((await takeUntil(store, prefix, start, expected.length, signal)).flat()).toEqual(expected);
-  }
+  await Promise.all(
+    ['', '/a/'].map(async (prefix) => {
+      const expected = history.filter((event) => (event.type === 'put' ? event.object.key : event.key).startsWith(prefix));
+      expect((await takeUntil(store, prefix, start, expected.length, signal)).flat()).toEqual(expected);
+    }),
+  );
 }
 
 /** Commands sent together are of different keys, so that each has one right outcome whatever the order. */

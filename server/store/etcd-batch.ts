@@ -18,14 +18,20 @@ function isPut(write: StoreWrite): boolean {
   return write.do === 'create' || write.do === 'replace';
 }
 
-/** One transaction that holds one for each write, so that each succeeds or fails alone and all share a revision. */
-export function transactionOf(batch: readonly StoreWrite[], codec: EtcdCodec): ITxnRequest {
+/**
+ * One transaction that holds one for each write, so that each succeeds or fails alone and all share a revision.
+ * Nothing is written unless `guard` holds.
+ */
+export function transactionOf(batch: readonly StoreWrite[], codec: EtcdCodec, guard: ICompare): ITxnRequest {
   const indexes = indexesOf(batch);
-  return { success: batch.map((write, at) => ({ request_txn: nestedOf(write, indexes[at] ?? REMOVAL_INDEX, codec) })) };
+  return { compare: [guard], success: batch.map((write, at) => ({ request_txn: nestedOf(write, indexes[at] ?? REMOVAL_INDEX, codec) })) };
 }
 
 /** What the transaction says of each write. */
 export function outcomesOf(batch: readonly StoreWrite[], response: ITxnResponse, codec: EtcdCodec): readonly WriteOutcome[] {
+  if (!response.succeeded) {
+    throw new ApiError('ServiceUnavailable', 'etcd now holds another installation or a restored one; start this program again');
+  }
   const indexes = indexesOf(batch);
   const revision = BigInt(response.header.revision);
   return batch.map((write, at) => {
@@ -65,7 +71,7 @@ function versionIs(key: Buffer, { revision, index }: { readonly revision: bigint
   const known = revision > 0n && index >= 0n && revision < BigInt(NEVER);
   return [
     { key, target: 'Mod', result: 'Equal', mod_revision: known ? revision.toString() : NEVER },
-    // The index is the second byte of the value: it is right when the value lies between its header and the next one.
+    // The index is the second byte of the value: it is right when the value lies between the start of its header and that of the next.
     { key, target: 'Value', result: 'Greater', value: headerOf(Number(index) & 63) },
     { key, target: 'Value', result: 'Less', value: headerOf((Number(index) & 63) + 1) },
   ];

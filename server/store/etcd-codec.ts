@@ -3,7 +3,7 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import { prefixEnd } from './key-range.ts';
 import { resourceVersionOf, type StoredObject, type StoreEvent } from './store.ts';
 
-/** How objects lie in etcd: under `prefix` + "objects:", a value being a format byte, the byte of its index in its batch, and the JSON. */
+/** How objects lie in etcd: under `prefix` + "objects:", a value being a format byte, the byte of its index in its batch, a newline, and the JSON. */
 export interface EtcdCodec {
   readonly offset: bigint;
   key(key: string): Buffer;
@@ -15,7 +15,8 @@ export interface EtcdCodec {
 }
 
 const FORMAT = 1;
-const HEADER_BYTES = 2;
+const NEWLINE = 10;
+const HEADER_BYTES = 3;
 
 /**
  * The index of a removal, of which a batch has at most one: its event carries no value that could tell an index, and every watch,
@@ -27,10 +28,10 @@ export const FIRST_PUT_INDEX = 1;
 
 /** The value as it lies in etcd. */
 export function encodeValue(index: number, value: string): Buffer {
-  return Buffer.concat([headerOf(index), Buffer.from(value)]);
+  return Buffer.concat([headerOf(index), Buffer.from([NEWLINE]), Buffer.from(value)]);
 }
 
-/** The first bytes of every value with this index; those of the next index sort after all of them. */
+/** Sorts before every value with this index, even an empty one, and after every value with a lower index. */
 export function headerOf(index: number): Buffer {
   return Buffer.from([FORMAT, index]);
 }

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { takeUntil } from './conformance-watch.ts';
 import { mustWrite } from './conformance.ts';
+import { createEtcdClient } from './etcd-client.ts';
 import { openEtcdStore } from './etcd.ts';
 import type { Store, StoreEvent } from './store.ts';
 import { startTestEtcd, testClock, type TestEtcd } from './test-etcd.ts';
@@ -34,6 +35,8 @@ interface CuttingProxy {
   /** Cuts the connections of now and the next `times` - 1 ones, each after `bytes` more from the server. */
   arm(bytes: number, times: number): void;
   cuts(): number;
+  /** From now on nothing that the server says arrives. */
+  stall(): void;
   end(): Promise<void>;
 }
 
@@ -41,6 +44,7 @@ async function startProxy(port: number): Promise<CuttingProxy> {
   const sockets = new Set<Socket>();
   let [left, times, cuts] = [Infinity, 0, 0];
   let bytes = 0;
+  let stalled = false;
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1');
     const cut = (): void => {
@@ -54,6 +58,7 @@ async function startProxy(port: number): Promise<CuttingProxy> {
     }
     client.pipe(upstream);
     upstream.on('data', (chunk: Buffer) => {
+      if (stalled) return;
       client.write(chunk.subarray(0, Math.min(chunk.length, left)));
       left -= chunk.length;
       if (left > 0) return;
@@ -72,6 +77,9 @@ async function startProxy(port: number): Promise<CuttingProxy> {
       [left, bytes, times] = [newBytes, newBytes, newTimes];
     },
     cuts: () => cuts,
+    stall: () => {
+      stalled = true;
+    },
     end: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -132,14 +140,46 @@ test('a watch goes on by itself when etcd was killed and came back, with nothing
   await store.close();
 }, 60_000);
 
+test('a watch is Expired and writes are refused when etcd came back without its data', async () => {
+  const store = await open(freshPrefix());
+  await writeSome(store, 20, 'lost');
+  const watched = store
+    .watch('', await store.revision(signal), signal)
+    [Symbol.asyncIterator]()
+    .next();
+  await Promise.all([
+    expect(watched).rejects.toMatchObject({ reason: 'Expired' }),
+    (async (): Promise<void> => {
+      await etcd.kill();
+      await etcd.wipe();
+      await etcd.start();
+    })(),
+  ]);
+  await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  await store.close();
+}, 60_000);
+
+test('an object that another program wrote is an error that names its key', async () => {
+  const prefix = freshPrefix();
+  const store = await open(prefix);
+  const client = createEtcdClient({ endpoints: [etcd.endpoint], clock: testClock });
+  await client.write((kv, call) => kv.put({ key: Buffer.from(`${prefix}objects:/k`), value: Buffer.from('{}') }, call));
+  client.close();
+  await expect(store.get('/k', signal)).rejects.toMatchObject({
+    reason: 'InternalError',
+    message: expect.stringContaining('objects:/k') as string,
+  });
+  await store.close();
+});
+
 test('a write that etcd does not answer rejects with Timeout, and a read with ServiceUnavailable', async () => {
   let skewMs = 0;
   // Deadlines are wall clock times: a clock that runs behind makes them come sooner.
   const clock = { ...testClock, now: () => Date.now() - skewMs };
   const proxy = await startProxy(etcd.port);
   const store = await openEtcdStore({ endpoints: [proxy.endpoint], prefix: freshPrefix(), clock }, signal);
-  skewMs = 4900;
-  proxy.arm(0, 0);
+  skewMs = 4500;
+  proxy.stall();
   await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'Timeout' });
   await proxy.end();
   await expect(store.get('/k', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IKeyValue, IRangeResponse } from 'etcd3';
+import type { ICompare, IRangeResponse } from 'etcd3';
 import * as z from 'zod';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
@@ -50,8 +50,15 @@ export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): 
   const prefix = options.prefix ?? '/lenticular/';
   const client = createEtcdClient(options);
   try {
-    const { installation, incarnation, offset } = await abortable(readIdentity(client, Buffer.from(`${prefix}meta:identity`)), signal);
-    return new EtcdStore(client, createEtcdCodec(prefix, BigInt(offset)), { installation, incarnation }, options.clock);
+    const key = Buffer.from(`${prefix}meta:identity`);
+    const value = await abortable(readIdentity(client, key), signal);
+    const { installation, incarnation, offset } = parseIdentity(value);
+    // A server that outlives a restore of its etcd must not write to what it does not know.
+    const guard: ICompare = { key, target: 'Value', result: 'Equal', value };
+    return new EtcdStore(
+      { client, codec: createEtcdCodec(prefix, BigInt(offset)), guard, clock: options.clock },
+      { installation, incarnation },
+    );
   } catch (error) {
     client.close();
     throw error;
@@ -59,28 +66,28 @@ export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): 
 }
 
 /** Whoever comes first makes the identity; everybody reads the same one. */
-async function readIdentity(client: EtcdClient, key: Buffer): Promise<StoredIdentity> {
-  const fresh = { installation: randomUUID(), incarnation: 1, offset: '0' } satisfies StoredIdentity;
+async function readIdentity(client: EtcdClient, key: Buffer): Promise<Buffer> {
+  const fresh = Buffer.from(JSON.stringify({ installation: randomUUID(), incarnation: 1, offset: '0' } satisfies StoredIdentity));
   const existing = await client.read((kv, call) => kv.range({ key }, call));
   const [found] = existing.kvs;
-  if (found !== undefined) return parseIdentity(found);
+  if (found !== undefined) return found.value;
   const made = await client.write((kv, call) =>
     kv.txn(
       {
         compare: [{ key, target: 'Create', result: 'Equal', create_revision: '0' }],
-        success: [{ request_put: { key, value: Buffer.from(JSON.stringify(fresh)) } }],
+        success: [{ request_put: { key, value: fresh } }],
         failure: [{ request_range: { key } }],
       },
       call,
     ),
   );
   if (made.succeeded) return fresh;
-  return parseIdentity(made.responses[0]?.response_range.kvs[0]);
+  return made.responses[0]?.response_range.kvs[0]?.value ?? Buffer.alloc(0);
 }
 
-function parseIdentity(pair: IKeyValue | undefined): StoredIdentity {
+function parseIdentity(value: Buffer): StoredIdentity {
   try {
-    return identitySchema.parse(JSON.parse(pair?.value.toString() ?? ''));
+    return identitySchema.parse(JSON.parse(value.toString()));
   } catch (cause) {
     throw new ApiError('InternalError', 'etcd holds an identity that this program did not write; use another prefix, or restore a backup', {
       cause,
@@ -88,20 +95,23 @@ function parseIdentity(pair: IKeyValue | undefined): StoredIdentity {
   }
 }
 
+interface EtcdParts {
+  readonly client: EtcdClient;
+  readonly codec: EtcdCodec;
+  readonly guard: ICompare;
+  readonly clock: Clock;
+}
+
 class EtcdStore implements Store {
   readonly identity: StoreIdentity;
-  readonly #client: EtcdClient;
-  readonly #codec: EtcdCodec;
-  readonly #clock: Clock;
+  readonly #parts: EtcdParts;
   readonly #queue: WriteQueue;
   readonly #open = new AbortController();
   #closing: Promise<void> | undefined;
 
-  constructor(client: EtcdClient, codec: EtcdCodec, identity: StoreIdentity, clock: Clock) {
+  constructor(parts: EtcdParts, identity: StoreIdentity) {
     this.identity = identity;
-    this.#client = client;
-    this.#codec = codec;
-    this.#clock = clock;
+    this.#parts = parts;
     this.#queue = createWriteQueue({
       commit: (batch) => this.#commit(batch),
       mayJoin: mayShareTransaction,
@@ -112,18 +122,18 @@ class EtcdStore implements Store {
   }
 
   async get(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-    const { kvs } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#codec.key(key) }, call)), signal);
+    const { kvs } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key(key) }, call)), signal);
     const [pair] = kvs;
-    return pair === undefined ? undefined : this.#codec.object(pair);
+    return pair === undefined ? undefined : this.#parts.codec.object(pair);
   }
 
   list(prefix: string, signal: AbortSignal): Promise<StoredList> {
-    return this.#read((client) => listEtcd(client, this.#codec, prefix, signal), signal);
+    return this.#read((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
   }
 
   async revision(signal: AbortSignal): Promise<bigint> {
-    const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#codec.key('') }, call)), signal);
-    return lastOf(header.revision, this.#codec);
+    const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key('') }, call)), signal);
+    return lastOf(header.revision, this.#parts.codec);
   }
 
   write(write: StoreWrite, signal: AbortSignal): Promise<WriteOutcome> {
@@ -131,13 +141,13 @@ class EtcdStore implements Store {
   }
 
   async *watch(prefix: string, after: bigint, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[], void, undefined> {
-    const options = { client: this.#client, codec: this.#codec, clock: this.#clock, prefix, after };
+    const options = { ...this.#parts, prefix, after };
     yield* watchEtcd(options, AbortSignal.any([signal, this.#open.signal]));
   }
 
   async compact(upTo: bigint, signal: AbortSignal): Promise<void> {
     // etcd forgets whole revisions only, so one that reaches further than `upTo` stays.
-    const { revision } = revisionOf(upTo + 1n, this.#codec.offset);
+    const { revision } = revisionOf(upTo + 1n, this.#parts.codec.offset);
     if (revision <= 1n) return;
     try {
       await this.#read((client) => client.read((kv, call) => kv.compact({ revision: (revision - 1n).toString() }, call)), signal);
@@ -155,18 +165,19 @@ class EtcdStore implements Store {
   async #end(): Promise<void> {
     this.#open.abort();
     await this.#queue.drain(new ApiError('ServiceUnavailable', 'the store is closed'));
-    this.#client.close();
+    this.#parts.client.close();
   }
 
   async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
-    const response = await this.#client.write((kv, call) => kv.txn(transactionOf(batch, this.#codec), call));
-    return outcomesOf(batch, response, this.#codec);
+    const { client, codec, guard } = this.#parts;
+    const response = await client.write((kv, call) => kv.txn(transactionOf(batch, codec, guard), call));
+    return outcomesOf(batch, response, codec);
   }
 
   #read<T>(call: (client: EtcdClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(new ApiError('ServiceUnavailable', 'the store is closed'));
     if (signal.aborted) return Promise.reject(signal.reason as Error);
-    return abortable(call(this.#client), signal);
+    return abortable(call(this.#parts.client), signal);
   }
 }
 

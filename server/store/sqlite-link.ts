@@ -3,6 +3,7 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Engine, EngineCall, EngineCalls, EngineFault, EngineLink, FromWorker, ListPart, ToWorker } from './sqlite-protocol.ts';
 
 interface Question {
+  readonly call: EngineCall;
   readonly part: ((objects: ListPart) => void) | undefined;
   readonly resolve: (output: unknown) => void;
   readonly reject: (error: ApiError) => void;
@@ -38,9 +39,10 @@ export async function startEngine(file: string): Promise<EngineLink> {
   const questions = new Map<number, Question>();
   const failure = createFailure();
   failure.onSet((error) => {
-    // What was under way may or may not have reached the disk.
-    for (const question of questions.values())
-      question.reject(new ApiError('Timeout', 'the store stopped before it answered', { cause: error }));
+    for (const { call, reject } of questions.values()) {
+      // A batch that was under way may or may not have reached the disk.
+      reject(call === 'apply' ? new ApiError('Timeout', 'the store stopped before it confirmed the write', { cause: error }) : error);
+    }
     questions.clear();
   });
   await opened(worker);
@@ -63,7 +65,7 @@ export async function startEngine(file: string): Promise<EngineLink> {
         }
         last += 1;
         // The engine's types pair each call with its output; the thread's port carries none.
-        questions.set(last, { part, resolve: resolve as (output: unknown) => void, reject });
+        questions.set(last, { call, part, resolve: resolve as (output: unknown) => void, reject });
         worker.postMessage({ id: last, call, input } satisfies ToWorker);
       }),
     onFailure: failure.onSet,

@@ -13,8 +13,10 @@ export interface TestEtcd {
   readonly endpoint: string;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
-  /** Starts it again, on the same data and port. */
+  /** Starts it again on the same port, and on the same data. */
   start(): Promise<void>;
+  /** Removes its data, which it then starts without; it must not run. */
+  wipe(): Promise<void>;
   /** Kills it and removes its data. */
   end(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function startTestEtcd(): Promise<TestEtcd> {
     endpoint,
     kill,
     start,
+    wipe: () => rm(join(directory, 'member'), { recursive: true }),
     end: async () => {
       await kill();
       await rm(directory, { recursive: true });
