@@ -59,6 +59,14 @@ const CHANNEL = {
   'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
 };
 
+/** gRPC codes of a stream that no other attempt can cure. */
+const FINAL_CODES: ReadonlySet<number> = new Set([
+  status.INVALID_ARGUMENT,
+  status.PERMISSION_DENIED,
+  status.UNAUTHENTICATED,
+  status.UNIMPLEMENTED,
+]);
+
 type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 
 /** One endpoint. A subclass, because etcd3 shows its connections, and so the raw watch stream, to those only. */
@@ -78,11 +86,11 @@ class Endpoint extends Etcd3 {
   watchStream(): Promise<WatchStream> {
     return this.pool.withConnection('Watch', ({ client, metadata }) => {
       // etcd3 makes this client from etcd's proto, but types it as one without methods.
-      const { watch } = client as unknown as { watch(metadata: Metadata): WatchStream };
+      const watching = client as unknown as { watch(metadata: Metadata): WatchStream };
       const own = metadata.clone();
       // A member that is cut off from the others ends the watch instead of going silent.
       own.set('hasleader', 'true');
-      return watch.call(client, own);
+      return watching.watch(own);
     });
   }
 }
@@ -95,7 +103,7 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
   /** The preferred endpoint, or the next one that can be reached. */
   async function connected(): Promise<Endpoint> {
     let last: unknown;
-    for (let tried = 0; tried < endpoints.length; tried += 1) {
+    for (const _ of endpoints) {
       const at = preferred;
       const endpoint = endpoints[at];
       if (endpoint === undefined) break;
@@ -163,7 +171,7 @@ export function isExhausted(error: unknown): boolean {
 /** True for a stream's error that another attempt can cure. */
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error && 'code' in error)) return true;
-  return ![status.INVALID_ARGUMENT, status.PERMISSION_DENIED, status.UNAUTHENTICATED, status.UNIMPLEMENTED].includes(Number(error.code));
+  return !FINAL_CODES.has(Number(error.code));
 }
 
 /** Answers that say: nothing was written, and asking another endpoint would not help. */
@@ -224,10 +232,11 @@ function etcdOptions(host: string, tls: EtcdTls | undefined): IOptions {
 function once(): Policy {
   const ignored = { dispose: (): void => undefined };
   const { signal } = new AbortController();
-  return {
-    _altReturn: undefined as never,
+  const policy: Omit<Policy, '_altReturn'> = {
     onSuccess: () => ignored,
     onFailure: () => ignored,
     execute: async (call) => call({ signal }),
   };
+  // The one property left out exists in types only.
+  return policy as Policy;
 }

@@ -6,7 +6,9 @@ import { mustWrite } from './conformance.ts';
 import { createEtcdClient } from './etcd-client.ts';
 import { openEtcdStore } from './etcd.ts';
 import type { Store, StoreEvent } from './store.ts';
-import { startTestEtcd, testClock, type TestEtcd } from './test-etcd.ts';
+import { requires } from '../../test/prerequisites.ts';
+import { realClock } from '../../test/programs/clock.ts';
+import { startTestEtcd, type TestEtcd } from '../../test/programs/etcd.ts';
 import { versionOf } from './watch-hub.ts';
 
 const signal = AbortSignal.timeout(600_000);
@@ -14,20 +16,13 @@ const CUTS = 20;
 let etcd: TestEtcd;
 let opened = 0;
 
-beforeAll(async () => {
-  etcd = await startTestEtcd();
-}, 30_000);
-afterAll(async () => {
-  await etcd.end();
-});
-
 function freshPrefix(): string {
   opened += 1;
   return `/f${String(opened)}/`;
 }
 
 function open(prefix: string, endpoint = etcd.endpoint): Promise<Store> {
-  return openEtcdStore({ endpoints: [endpoint], prefix, clock: testClock }, signal);
+  return openEtcdStore({ endpoints: [endpoint], prefix, clock: realClock }, signal);
 }
 
 interface CuttingProxy {
@@ -103,102 +98,111 @@ function versionsOf(revisions: readonly (readonly StoreEvent[])[]): readonly big
   return revisions.flat().map(versionOf);
 }
 
-test(`a stream cut at any of ${String(CUTS)} places, three times over, loses nothing and doubles nothing`, async () => {
-  const prefix = freshPrefix();
-  const writer = await open(prefix);
-  const start = await writer.revision(signal);
-  const backlog = await writeSome(writer, 100, 'backlog');
-  const watchers = Array.from({ length: CUTS }, async (_, at) => {
-    const proxy = await startProxy(etcd.port);
-    const store = await open(prefix, proxy.endpoint);
-    proxy.arm(Math.round(60 * 1.4 ** at), 3);
-    const taken = versionsOf(await takeUntil(store, '', start, 220, signal));
+requires('etcd')('with a real etcd', () => {
+  beforeAll(async () => {
+    etcd = await startTestEtcd();
+  }, 30_000);
+  afterAll(async () => {
+    await etcd.end();
+  });
+
+  test(`a stream cut at any of ${String(CUTS)} places, three times over, loses nothing and doubles nothing`, async () => {
+    const prefix = freshPrefix();
+    const writer = await open(prefix);
+    const start = await writer.revision(signal);
+    const backlog = await writeSome(writer, 100, 'backlog');
+    const watchers = Array.from({ length: CUTS }, async (_, at) => {
+      const proxy = await startProxy(etcd.port);
+      const store = await open(prefix, proxy.endpoint);
+      proxy.arm(Math.round(60 * 1.4 ** at), 3);
+      const taken = versionsOf(await takeUntil(store, '', start, 220, signal));
+      await store.close();
+      await proxy.end();
+      return { taken, cuts: proxy.cuts() };
+    });
+    const live = await writeSome(writer, 100, 'live');
+    const results = await Promise.all(watchers);
+    for (const { taken } of results) expect(taken).toEqual([...backlog, ...live]);
+    expect(results.filter(({ cuts }) => cuts > 0).length).toBeGreaterThan(CUTS / 2);
+    await writer.close();
+  }, 60_000);
+
+  test('a watch goes on by itself when etcd was killed and came back, with nothing lost or doubled', async () => {
+    const store = await open(freshPrefix());
+    const start = await store.revision(signal);
+    const taken = takeUntil(store, '', start, 44, signal);
+    const before = await writeSome(store, 20, 'before');
+    await etcd.kill();
+    const meanwhile = await store.write({ do: 'create', key: '/while', value: '' }, signal).catch((error: unknown) => error);
+    expect(meanwhile).toBeInstanceOf(ApiError);
+    expect(['ServiceUnavailable', 'Timeout']).toContain((meanwhile as ApiError).reason);
+    await expect(store.get('/before/1', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await etcd.start();
+    const after = await writeSome(store, 20, 'after');
+    expect(versionsOf(await taken)).toEqual([...before, ...after]);
     await store.close();
+  }, 60_000);
+
+  test('a watch is Expired and writes are refused when etcd came back without its data', async () => {
+    const store = await open(freshPrefix());
+    await writeSome(store, 20, 'lost');
+    const watched = store
+      .watch('', await store.revision(signal), signal)
+      [Symbol.asyncIterator]()
+      .next();
+    await Promise.all([
+      expect(watched).rejects.toMatchObject({ reason: 'Expired' }),
+      (async (): Promise<void> => {
+        await etcd.kill();
+        await etcd.wipe();
+        await etcd.start();
+      })(),
+    ]);
+    await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await store.close();
+  }, 60_000);
+
+  test('an object that another program wrote is an error that names its key', async () => {
+    const prefix = freshPrefix();
+    const store = await open(prefix);
+    const client = createEtcdClient({ endpoints: [etcd.endpoint], clock: realClock });
+    await client.write((kv, call) => kv.put({ key: Buffer.from(`${prefix}objects:/k`), value: Buffer.from('{}') }, call));
+    client.close();
+    await expect(store.get('/k', signal)).rejects.toMatchObject({
+      reason: 'InternalError',
+      message: expect.stringContaining('objects:/k') as string,
+    });
+    await store.close();
+  });
+
+  test('a write that etcd does not answer rejects with Timeout, and a read with ServiceUnavailable', async () => {
+    let skewMs = 0;
+    // Deadlines are wall clock times: a clock that runs behind makes them come sooner.
+    const clock = { ...realClock, now: () => Date.now() - skewMs };
+    const proxy = await startProxy(etcd.port);
+    const store = await openEtcdStore({ endpoints: [proxy.endpoint], prefix: freshPrefix(), clock }, signal);
+    skewMs = 4500;
+    proxy.stall();
+    await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'Timeout' });
     await proxy.end();
-    return { taken, cuts: proxy.cuts() };
+    await expect(store.get('/k', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await store.close();
+  }, 20_000);
+
+  test('all who open a fresh store at once get one identity', async () => {
+    const prefix = freshPrefix();
+    const stores = await Promise.all([1, 2, 3, 4].map(() => open(prefix)));
+    expect(new Set(stores.map((store) => store.identity.installation)).size).toBe(1);
+    await Promise.all(stores.map((store) => store.close()));
   });
-  const live = await writeSome(writer, 100, 'live');
-  const results = await Promise.all(watchers);
-  for (const { taken } of results) expect(taken).toEqual([...backlog, ...live]);
-  expect(results.filter(({ cuts }) => cuts > 0).length).toBeGreaterThan(CUTS / 2);
-  await writer.close();
-}, 60_000);
 
-test('a watch goes on by itself when etcd was killed and came back, with nothing lost or doubled', async () => {
-  const store = await open(freshPrefix());
-  const start = await store.revision(signal);
-  const taken = takeUntil(store, '', start, 44, signal);
-  const before = await writeSome(store, 20, 'before');
-  await etcd.kill();
-  const meanwhile = await store.write({ do: 'create', key: '/while', value: '' }, signal).catch((error: unknown) => error);
-  expect(meanwhile).toBeInstanceOf(ApiError);
-  expect(['ServiceUnavailable', 'Timeout']).toContain((meanwhile as ApiError).reason);
-  await expect(store.get('/before/1', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
-  await etcd.start();
-  const after = await writeSome(store, 20, 'after');
-  expect(versionsOf(await taken)).toEqual([...before, ...after]);
-  await store.close();
-}, 60_000);
-
-test('a watch is Expired and writes are refused when etcd came back without its data', async () => {
-  const store = await open(freshPrefix());
-  await writeSome(store, 20, 'lost');
-  const watched = store
-    .watch('', await store.revision(signal), signal)
-    [Symbol.asyncIterator]()
-    .next();
-  await Promise.all([
-    expect(watched).rejects.toMatchObject({ reason: 'Expired' }),
-    (async (): Promise<void> => {
-      await etcd.kill();
-      await etcd.wipe();
-      await etcd.start();
-    })(),
-  ]);
-  await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
-  await store.close();
-}, 60_000);
-
-test('an object that another program wrote is an error that names its key', async () => {
-  const prefix = freshPrefix();
-  const store = await open(prefix);
-  const client = createEtcdClient({ endpoints: [etcd.endpoint], clock: testClock });
-  await client.write((kv, call) => kv.put({ key: Buffer.from(`${prefix}objects:/k`), value: Buffer.from('{}') }, call));
-  client.close();
-  await expect(store.get('/k', signal)).rejects.toMatchObject({
-    reason: 'InternalError',
-    message: expect.stringContaining('objects:/k') as string,
+  test('the next endpoint is used when the first cannot be reached', async () => {
+    const proxy = await startProxy(etcd.port);
+    await proxy.end();
+    const store = await openEtcdStore({ endpoints: [proxy.endpoint, etcd.endpoint], prefix: freshPrefix(), clock: realClock }, signal);
+    await mustWrite(store, { do: 'create', key: '/k', value: '' });
+    await store.close();
   });
-  await store.close();
-});
-
-test('a write that etcd does not answer rejects with Timeout, and a read with ServiceUnavailable', async () => {
-  let skewMs = 0;
-  // Deadlines are wall clock times: a clock that runs behind makes them come sooner.
-  const clock = { ...testClock, now: () => Date.now() - skewMs };
-  const proxy = await startProxy(etcd.port);
-  const store = await openEtcdStore({ endpoints: [proxy.endpoint], prefix: freshPrefix(), clock }, signal);
-  skewMs = 4500;
-  proxy.stall();
-  await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'Timeout' });
-  await proxy.end();
-  await expect(store.get('/k', signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
-  await store.close();
-}, 20_000);
-
-test('all who open a fresh store at once get one identity', async () => {
-  const prefix = freshPrefix();
-  const stores = await Promise.all([1, 2, 3, 4].map(() => open(prefix)));
-  expect(new Set(stores.map((store) => store.identity.installation)).size).toBe(1);
-  await Promise.all(stores.map((store) => store.close()));
-});
-
-test('the next endpoint is used when the first cannot be reached', async () => {
-  const proxy = await startProxy(etcd.port);
-  await proxy.end();
-  const store = await openEtcdStore({ endpoints: [proxy.endpoint, etcd.endpoint], prefix: freshPrefix(), clock: testClock }, signal);
-  await mustWrite(store, { do: 'create', key: '/k', value: '' });
-  await store.close();
 });
 
 test.each([
@@ -208,7 +212,7 @@ test.each([
   ['another scheme', ['tcp://127.0.0.1:2379']],
   ['both schemes', ['http://127.0.0.1:2379', 'https://127.0.0.1:2379']],
 ])('%s is refused without repeating it', async (_, endpoints) => {
-  const refused: unknown = await openEtcdStore({ endpoints, clock: testClock }, signal).catch((error: unknown) => error);
+  const refused: unknown = await openEtcdStore({ endpoints, clock: realClock }, signal).catch((error: unknown) => error);
   expect(refused).toMatchObject({ name: 'ApiError', reason: 'BadRequest' });
   expect(String(refused)).not.toContain('hunter2');
 });

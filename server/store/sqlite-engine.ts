@@ -64,11 +64,12 @@ function prepareStatements(database: DatabaseSync): Statements {
 
 /** Opens the store in `file` on this thread. A call that throws (always ApiError) leaves an engine that must not be used again. */
 export function openEngine(file: string): Engine {
-  const { database, close } = openStoreFile(file);
+  const opened = openStoreFile(file);
+  const { database } = opened;
   const statements = prepareStatements(database);
   const progress = database.prepare('SELECT revision, compacted FROM progress').get() ?? {};
-  let revision = numberOf(progress['revision']);
-  let compacted = numberOf(progress['compacted']);
+  let revision = numberOf(progress.revision);
+  let compacted = numberOf(progress.compacted);
   return {
     identity: () => readIdentity(database),
     get: (key) => readObject(statements, key),
@@ -92,14 +93,14 @@ export function openEngine(file: string): Engine {
       return compactSlice(database, statements, compacted);
     },
     close: () => {
-      close();
+      opened.close();
     },
   };
 }
 
 function readIdentity(database: DatabaseSync): EngineIdentity {
   const rows = database.prepare('SELECT name, value FROM meta').all();
-  const meta = new Map(rows.map((row) => [textOf(row['name']), textOf(row['value'])]));
+  const meta = new Map(rows.map((row) => [textOf(row.name), textOf(row.value)]));
   const [installation, incarnation, offset] = ['installation', 'incarnation', 'offset'].map((name) => meta.get(name));
   if (installation === undefined || incarnation === undefined || offset === undefined) throw damaged();
   return { installation, incarnation: Number(incarnation), offset };
@@ -175,7 +176,7 @@ function readHistory(statements: Statements, range: EngineRange, after: number, 
   let rows = 0;
   let reached = after;
   for (const row of statements.history.iterate(after, range.start, range.end ?? null)) {
-    const version = numberOf(row['version']);
+    const version = numberOf(row.version);
     const full = chars > PAGE_CHARS || rows >= PAGE_ROWS;
     // A page ends between revisions only, so that one revision is always delivered whole.
     if (full && Math.floor(version / SLOTS) !== Math.floor(reached / SLOTS)) {
@@ -183,9 +184,9 @@ function readHistory(statements: Statements, range: EngineRange, after: number, 
     }
     reached = version;
     rows += 1;
-    if (row['hit'] !== 1) continue;
-    const value = row['value'] === null ? undefined : textOf(row['value']);
-    changes.push({ key: textOf(row['key']), value, version });
+    if (row.hit !== 1) continue;
+    const value = row.value === null ? undefined : textOf(row.value);
+    changes.push({ key: textOf(row.key), value, version });
     chars += 256 + (value?.length ?? 0);
   }
   return { state: 'page', changes, upTo: newest, more: false };
@@ -198,7 +199,7 @@ function compactSlice(database: DatabaseSync, statements: Statements, upTo: numb
     const forgotten = statements.forget.run(upTo).changes;
     database.exec('COMMIT');
     if (forgotten === COMPACT_ROWS) return true;
-    const spare = numberOf(statements.freePages.get()?.['freelist_count']) - SPARE_PAGES;
+    const spare = numberOf(statements.freePages.get()?.freelist_count) - SPARE_PAGES;
     if (spare <= 0) return false;
     database.exec(`PRAGMA incremental_vacuum(${String(Math.min(spare, VACUUM_PAGES))})`);
     return spare > VACUUM_PAGES;
@@ -208,7 +209,7 @@ function compactSlice(database: DatabaseSync, statements: Statements, upTo: numb
 }
 
 function objectOf(row: Record<string, unknown>): EngineObject {
-  return { key: textOf(row['key']), value: textOf(row['value']), version: numberOf(row['version']) };
+  return { key: textOf(row.key), value: textOf(row.value), version: numberOf(row.version) };
 }
 
 function textOf(value: unknown): string {

@@ -28,9 +28,10 @@ interface Writer {
 }
 
 function startWriter(wrapper: readonly string[] = [], errors: 'inherit' | 'ignore' = 'inherit'): Writer {
-  const script = fileURLToPath(new URL('./test-writer.ts', import.meta.url));
-  const [command = process.execPath, ...args] = [...wrapper, process.execPath, '--disable-warning=ExperimentalWarning', script, file];
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', errors] });
+  const script = fileURLToPath(new URL('../../test/programs/store-writer.ts', import.meta.url));
+  const child = spawn('env', [...wrapper, process.execPath, '--disable-warning=ExperimentalWarning', script, file], {
+    stdio: ['ignore', 'pipe', errors],
+  });
   const lines: string[] = [];
   const reader = createInterface({ input: child.stdout });
   let closed = false;

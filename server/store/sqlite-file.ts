@@ -112,7 +112,7 @@ function prepare(database: DatabaseSync, path: string, unlock?: () => void): Sto
 }
 
 function create(database: DatabaseSync): void {
-  const id = database.prepare('PRAGMA application_id').get()?.['application_id'];
+  const id = database.prepare('PRAGMA application_id').get()?.application_id;
   if (id === APPLICATION_ID) return;
   // Before the first table, or it would take a full rewrite of the file to change.
   database.exec('PRAGMA auto_vacuum = INCREMENTAL');

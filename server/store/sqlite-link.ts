@@ -23,12 +23,15 @@ export function linkEngine(engine: Engine): EngineLink {
         failure.set(unavailable(error));
         throw error;
       }),
-    onFailure: failure.onSet,
+    onFailure: (callback) => {
+      failure.onSet(callback);
+    },
   };
 }
 
 /** Starts a thread with the engine of `file`; rejects with ApiError when the file cannot be opened. */
-export async function startEngine(file: string): Promise<EngineLink> {
+export async function startEngine(file: string, signal: AbortSignal): Promise<EngineLink> {
+  signal.throwIfAborted();
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
     workerData: { file },
     name: 'store',
@@ -68,7 +71,9 @@ export async function startEngine(file: string): Promise<EngineLink> {
         questions.set(last, { call, part, resolve: resolve as (output: unknown) => void, reject });
         worker.postMessage({ id: last, call, input } satisfies ToWorker);
       }),
-    onFailure: failure.onSet,
+    onFailure: (callback) => {
+      failure.onSet(callback);
+    },
   };
 }
 

@@ -39,7 +39,7 @@ const WAITING_WRITES = 4096;
  */
 export async function openSqliteStore(options: SqliteOptions, signal: AbortSignal): Promise<Store> {
   signal.throwIfAborted();
-  const link = options.file === ':memory:' ? await linkMemory() : await startEngine(options.file);
+  const link = options.file === ':memory:' ? await linkMemory() : await startEngine(options.file, signal);
   const { installation, incarnation, offset } = await link.ask('identity', undefined);
   return new SqliteStore(link, { installation, incarnation }, BigInt(offset));
 }

@@ -28,7 +28,7 @@ const BATCH_BYTES = 1024 * 1024;
 interface Pending {
   readonly write: StoreWrite;
   readonly bytes: number;
-  readonly settle: (result: { readonly outcome: WriteOutcome } | { readonly error: unknown }) => void;
+  readonly settle: (result: { readonly outcome: WriteOutcome } | { readonly error: Error }) => void;
   sent: boolean;
 }
 
@@ -62,7 +62,8 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
         pending.settle(outcome === undefined ? { error: new ApiError('InternalError', 'the store gave no outcome') } : { outcome });
       });
     } catch (error) {
-      for (const pending of batch) pending.settle({ error });
+      for (const pending of batch)
+        pending.settle({ error: error instanceof Error ? error : new ApiError('InternalError', 'the store failed', { cause: error }) });
     }
     running -= 1;
     schedule();
@@ -97,7 +98,7 @@ function enqueue(write: StoreWrite, signal: AbortSignal, waiting: Set<Pending>):
       settle: (result) => {
         signal.removeEventListener('abort', giveUp);
         if ('outcome' in result) resolve(result.outcome);
-        else reject(result.error as Error);
+        else reject(result.error);
       },
     };
     const giveUp = (): void => {

@@ -1,4 +1,4 @@
-import { openSqliteStore } from './sqlite.ts';
+import { openSqliteStore } from '../../server/store/sqlite.ts';
 
 // A process of its own for tests: creates /0, /1, ... in the store of argv[2], one after the other, until it is killed or a write fails.
 // Prints "open", then the key of each acknowledged write, or the reasons of the first failure, of the write after it and of the watch.

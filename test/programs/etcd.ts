@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../../apis/meta/clock.ts';
-import { createEtcdClient } from './etcd-client.ts';
+import { createEtcdClient } from '../../server/store/etcd-client.ts';
+import { pathOf } from '../prerequisites.ts';
+import { realClock } from './clock.ts';
 
 /** A real etcd of one member, in a folder of its own, for tests. */
 export interface TestEtcd {
@@ -21,25 +22,6 @@ export interface TestEtcd {
   end(): Promise<void>;
 }
 
-/** The machine's own time. */
-export const testClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const stop = (): void => {
-        clearTimeout(timer);
-        reject(signal.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener('abort', stop);
-        resolve();
-      }, ms);
-      signal.addEventListener('abort', stop, { once: true });
-    }),
-};
-
 /** Starts an etcd that answers. */
 export async function startTestEtcd(): Promise<TestEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-'));
@@ -51,7 +33,7 @@ export async function startTestEtcd(): Promise<TestEtcd> {
   async function start(): Promise<void> {
     const flags = ['--data-dir', directory, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint];
     const peers = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`];
-    child = spawn('etcd', [...flags, ...peers, '--log-level', 'fatal'], { stdio: 'ignore' });
+    child = spawn(pathOf('etcd'), [...flags, ...peers, '--log-level', 'fatal'], { stdio: 'ignore' });
     await once(child, 'spawn');
     await answering(endpoint);
   }
@@ -77,7 +59,7 @@ export async function startTestEtcd(): Promise<TestEtcd> {
 }
 
 async function answering(endpoint: string): Promise<void> {
-  const client = createEtcdClient({ endpoints: [endpoint], clock: testClock });
+  const client = createEtcdClient({ endpoints: [endpoint], clock: realClock });
   for (let attempt = 0; ; attempt += 1) {
     try {
       await client.read((kv, call) => kv.range({ key: Buffer.from('x') }, call));
