@@ -61,3 +61,6 @@ export function prefixIn(resource: Resource, namespace: string): string {
 export function isNamespaces(resource: Resource): boolean {
   return resource.kind.group === '' && resource.kind.plural === 'namespaces';
 }
+
+/** The namespaces that are always there: the one for whoever names none, and the server's own. */
+export const SERVER_NAMESPACES: readonly string[] = ['default', 'lenticular-system'];

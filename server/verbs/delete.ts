@@ -4,7 +4,7 @@ import { timestampOf } from '../admission/stamp.ts';
 import { isReleased, markDeleting } from '../registry/deletion.ts';
 import { sameJson, valueAt } from '../registry/json.ts';
 import { conflict, forbidden, notFound } from '../registry/refusals.ts';
-import type { Resource } from '../registry/resource.ts';
+import { isNamespaces, SERVER_NAMESPACES, type Resource } from '../registry/resource.ts';
 import { deleteOptionsOf, type DeleteOptions } from './delete-options.ts';
 import { jsonAnswer, type Call, type Services } from './services.ts';
 
@@ -19,6 +19,9 @@ function checkMayGo(resource: Resource, object: ApiObject, { uid, resourceVersio
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
     const because = `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
     throw conflict(resource, metadata.name, because);
+  }
+  if (isNamespaces(resource) && SERVER_NAMESPACES.includes(metadata.name)) {
+    throw forbidden(resource, metadata.name, 'this namespace may not be deleted');
   }
   const { protectedBy } = resource.kind;
   if (protectedBy !== undefined && valueAt(object, protectedBy) === true) {

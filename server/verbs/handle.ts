@@ -4,7 +4,7 @@ import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiRequest, ApiResponse, ApiStream, Transport } from '../../apis/meta/request.ts';
 import { structuralSchemaOf } from '../../apis/structural.ts';
 import { createAdmission } from '../admission/admit.ts';
-import { createWatchCache } from '../registry/cache.ts';
+import { createWatchCache, type WatchCache } from '../registry/cache.ts';
 import { forbidden, methodNotAllowed, noSuchPath } from '../registry/refusals.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { isNamespaces, resourcesOf, type Resource } from '../registry/resource.ts';
@@ -50,6 +50,9 @@ export interface Api {
   run(signal: AbortSignal): Promise<void>;
   /** Whether objects can be served now. */
   ready(): boolean;
+  /** What the loops of server/lifecycle read: `runLifecycle({ ...api, store, clock, identity, onTrouble }, signal)`. */
+  readonly cache: WatchCache;
+  readonly resources: readonly Resource[];
 }
 
 const READY_POLL_MS = 20;
@@ -174,5 +177,7 @@ export function createApi(options: ApiOptions): Api {
     },
     run: (signal) => cache.run(signal),
     ready: wiring.ready,
+    cache,
+    resources,
   };
 }

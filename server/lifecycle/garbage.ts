@@ -1,0 +1,159 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
+import { apiVersionOf } from '../../apis/meta/kind.ts';
+import type { ApiObject, OwnerReference } from '../../apis/meta/object.ts';
+import type { Change } from '../registry/change-log.ts';
+import type { Resource } from '../registry/resource.ts';
+import { placeOf, storedResources, type Loop } from './loop.ts';
+import { createBell, runPasses } from './pass.ts';
+import { isOvertaken } from './speaker.ts';
+
+const RESYNC_MS = 60_000;
+const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+
+interface Entry {
+  readonly resource: Resource;
+  readonly object: ApiObject;
+}
+
+/** All objects, and who depends on whom, as of one moment. */
+interface Graph {
+  readonly byUid: ReadonlyMap<string, Entry>;
+  readonly dependents: ReadonlyMap<string, readonly Entry[]>;
+  /** `apiVersion/kind` of all kinds that are served: an owner of another kind cannot be known to be gone. */
+  readonly kinds: ReadonlySet<string>;
+}
+
+/** What is to be done about one object. */
+type Verdict =
+  | { readonly do: 'delete'; readonly entry: Entry; readonly propagation: 'Background' | 'Foreground' }
+  | { readonly do: 'disown'; readonly entry: Entry; readonly uids: readonly string[] }
+  | { readonly do: 'release'; readonly entry: Entry; readonly finalizer: string };
+
+function ownersOf({ object }: Entry): readonly OwnerReference[] {
+  return object.metadata.ownerReferences ?? [];
+}
+
+function graphOf(loop: Loop): Graph {
+  const entries = storedResources(loop).flatMap((resource) =>
+    loop.cache
+      .table(resource.prefix)
+      .rows(resource.prefix)
+      .map(({ object }) => ({ resource, object })),
+  );
+  const dependents = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    for (const { uid } of ownersOf(entry)) {
+      const known = dependents.get(uid);
+      if (known === undefined) dependents.set(uid, [entry]);
+      else known.push(entry);
+    }
+  }
+  return {
+    byUid: new Map(entries.map((entry) => [entry.object.metadata.uid, entry])),
+    dependents,
+    kinds: new Set(loop.resources.map(({ kind }) => `${apiVersionOf(kind)}/${kind.kind}`)),
+  };
+}
+
+/** Whether an owner is known not to be there: no object of that uid where the dependent may have an owner. */
+function isGone({ byUid, kinds }: Graph, { object }: Entry, { apiVersion, kind, uid }: OwnerReference): boolean {
+  if (!kinds.has(`${apiVersion}/${kind}`)) return false;
+  const owner = byUid.get(uid);
+  if (owner === undefined) return true;
+  const { namespace } = owner.object.metadata;
+  return namespace !== undefined && namespace !== object.metadata.namespace;
+}
+
+function isGoing(graph: Graph, { uid }: OwnerReference, finalizer: string): boolean {
+  const metadata = graph.byUid.get(uid)?.object.metadata;
+  return metadata?.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(finalizer);
+}
+
+function judgeDependent(graph: Graph, entry: Entry): readonly Verdict[] {
+  if (entry.object.metadata.deletionTimestamp !== undefined) return [];
+  const owners = ownersOf(entry);
+  const gone = owners.filter((owner) => isGone(graph, entry, owner));
+  const leaving = owners.filter((owner) => isGoing(graph, owner, FOREGROUND));
+  const orphaning = owners.filter((owner) => isGoing(graph, owner, ORPHAN));
+  if (owners.length > 0 && gone.length + leaving.length === owners.length) {
+    return [{ do: 'delete', entry, propagation: leaving.length > 0 ? 'Foreground' : 'Background' }];
+  }
+  // A solid owner is left: those that go, or wait to go, let the dependent stay with it.
+  const uids = [...gone, ...orphaning, ...leaving].map(({ uid }) => uid);
+  return uids.length === 0 ? [] : [{ do: 'disown', entry, uids }];
+}
+
+function judgeOwner({ dependents }: Graph, entry: Entry): readonly Verdict[] {
+  const { metadata } = entry.object;
+  if (metadata.deletionTimestamp === undefined) return [];
+  const of = dependents.get(metadata.uid) ?? [];
+  const blocks = of.some((dependent) =>
+    ownersOf(dependent).some(({ uid, blockOwnerDeletion }) => uid === metadata.uid && blockOwnerDeletion === true),
+  );
+  const free = [...(blocks ? [] : [FOREGROUND]), ...(of.length > 0 ? [] : [ORPHAN])];
+  return free
+    .filter((finalizer) => (metadata.finalizers ?? []).includes(finalizer))
+    .slice(0, 1)
+    .map((finalizer) => ({ do: 'release', entry, finalizer }));
+}
+
+async function act({ speaker }: Loop, verdict: Verdict, signal: AbortSignal): Promise<void> {
+  const { resource, object } = verdict.entry;
+  const { uid, resourceVersion, finalizers = [], ownerReferences = [] } = object.metadata;
+  const place = placeOf(resource, object);
+  switch (verdict.do) {
+    case 'delete':
+      return speaker.remove(place, { propagationPolicy: verdict.propagation, preconditions: { uid, resourceVersion } }, signal);
+    case 'disown': {
+      const kept = ownerReferences.filter((owner) => !verdict.uids.includes(owner.uid));
+      await speaker.mergePatch(place, { metadata: { uid, resourceVersion, ownerReferences: kept } }, signal);
+      return;
+    }
+    case 'release': {
+      const kept = finalizers.filter((finalizer) => finalizer !== verdict.finalizer);
+      await speaker.mergePatch(place, { metadata: { uid, resourceVersion, finalizers: kept } }, signal);
+    }
+  }
+}
+
+/** Whether a change can give the collector work. */
+function matters({ before, after }: Change): boolean {
+  if (after === undefined || after.metadata.deletionTimestamp !== undefined) return true;
+  return before === undefined && (after.metadata.ownerReferences ?? []).length > 0;
+}
+
+/** Deletes objects whose owners are all gone, foreground and orphan deletion included. What may not be deleted stays, and is tried again. */
+export async function collectGarbage(loop: Loop, signal: AbortSignal): Promise<void> {
+  const bell = createBell(loop.clock);
+  const listener = {
+    changed(change: Change) {
+      if (matters(change)) bell.ring();
+    },
+    lost() {
+      bell.ring();
+    },
+  };
+  const silences = storedResources(loop).map(({ prefix }) => loop.cache.listen(prefix, listener));
+  try {
+    await runPasses(
+      loop.clock,
+      bell,
+      RESYNC_MS,
+      async (stop) => {
+        const graph = graphOf(loop);
+        const verdicts = [...graph.byUid.values()].flatMap((entry) => [...judgeDependent(graph, entry), ...judgeOwner(graph, entry)]);
+        for (const verdict of verdicts) {
+          await act(loop, verdict, stop).catch((error: unknown) => {
+            if (!(error instanceof ApiError)) throw error;
+            if (isOvertaken(error)) bell.ring();
+            else loop.onTrouble(error);
+          });
+        }
+      },
+      signal,
+    );
+  } finally {
+    for (const silence of silences) silence();
+  }
+}
