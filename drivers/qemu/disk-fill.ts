@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Operation } from '../contract/disk.ts';
@@ -41,9 +42,21 @@ export interface FillRunner {
   readonly ended: Promise<void>;
 }
 
-function filesOf(poolDir: string, id: string): { readonly record: string; readonly part: string; readonly progress: string } {
+function filesOf(poolDir: string, id: string): { readonly record: string; readonly progress: string } {
   const stem = join(poolDir, 'operations', shortId(id));
-  return { record: `${stem}.json`, part: `${stem}.part`, progress: `${stem}.progress` };
+  return { record: `${stem}.json`, progress: `${stem}.progress` };
+}
+
+/** A new file for one attempt: a converter of an earlier one, which nobody knows any more, can not write into it. */
+function newPart(poolDir: string, id: string): string {
+  return join(poolDir, 'operations', `${shortId(id)}-${randomUUID().slice(0, 8)}.part`);
+}
+
+async function removeParts(poolDir: string, id: string): Promise<void> {
+  const folder = join(poolDir, 'operations');
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(`${shortId(id)}-`)) await rm(join(folder, name), { force: true });
+  }
 }
 
 export function readFill(poolDir: string, id: string, signal: AbortSignal): Promise<FillRecord | undefined> {
@@ -100,18 +113,22 @@ async function end(
 ): Promise<void> {
   const { process: _process, ...rest } = fill;
   const files = filesOf(pool.dir, fill.id);
-  await rm(files.part, { force: true });
+  await removeParts(pool.dir, fill.id);
   await rm(files.progress, { force: true });
   await writeFill(pool.dir, { ...rest, ...how, endedAtMs: pool.options.clock.now() }, signal);
   pool.changed(fill.owner.uid, 'operation');
 }
 
-async function convert(pool: PoolEndpoint, fill: FillRecord, signal: AbortSignal): Promise<'converted' | 'failed' | 'taken-over'> {
+async function convert(
+  pool: PoolEndpoint,
+  fill: FillRecord,
+  part: string,
+  signal: AbortSignal,
+): Promise<'converted' | 'failed' | 'taken-over'> {
   const files = filesOf(pool.dir, fill.id);
-  await rm(files.part, { force: true });
   const progress = await open(files.progress, 'w', 0o600);
   const { format, path } = fill.source;
-  const argv = ['convert', '-p', '-f', format, '-O', 'qcow2', path, files.part];
+  const argv = ['convert', '-p', '-f', format, '-O', 'qcow2', path, part];
   // It outlives this process, and the next one finds it by the record.
   const child = spawn('qemu-img', argv, {
     detached: true,
@@ -160,8 +177,7 @@ async function tell(pool: PoolEndpoint, fill: FillRecord, signal: AbortSignal): 
   }
 }
 
-async function putInPlace(pool: PoolEndpoint, fill: FillRecord, signal: AbortSignal): Promise<void> {
-  const { part } = filesOf(pool.dir, fill.id);
+async function putInPlace(pool: PoolEndpoint, fill: FillRecord, part: string, signal: AbortSignal): Promise<void> {
   if (fill.sizeBytes > fill.source.sizeBytes)
     await qemuImg(['resize', '-q', '-f', 'qcow2', part, String(fill.sizeBytes)], pool.options.clock, signal);
   const handle = await open(part, 'r');
@@ -176,10 +192,12 @@ async function attempt(pool: PoolEndpoint, fill: FillRecord, signal: AbortSignal
   // Its exit code died with the process that started it, so what an orphan left is not trusted: end it, and begin again.
   if (fill.process !== undefined) killProcess(fill.process);
   if (fill.attempts >= MAX_ATTEMPTS) return end(pool, fill, { state: 'failed', error: `gave up after ${fill.attempts} attempts` }, signal);
-  const result = await convert(pool, fill, signal);
+  await removeParts(pool.dir, fill.id);
+  const part = newPart(pool.dir, fill.id);
+  const result = await convert(pool, fill, part, signal);
   if (result === 'taken-over') return;
   if (result === 'failed') return end(pool, fill, { state: 'failed', error: 'the image could not be converted' }, signal);
-  await putInPlace(pool, fill, signal);
+  await putInPlace(pool, fill, part, signal);
   await end(pool, fill, { state: 'succeeded' }, signal);
   pool.changed(fill.owner.uid, 'disk');
 }

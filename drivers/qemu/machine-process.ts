@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { isAbsent } from './record-file.ts';
+import { codeOf, isAbsent } from './record-file.ts';
 
 /** A process that is sure to be the one meant: its pid, and when it started (clock ticks since boot). */
 export interface ProcessIdentity {
@@ -12,7 +12,7 @@ function readOrNothing(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (error) {
     // A process that ends between two reads answers ESRCH.
-    if (isAbsent(error) || (error instanceof Error && 'code' in error && error.code === 'ESRCH')) return undefined;
+    if (isAbsent(error) || codeOf(error) === 'ESRCH') return undefined;
     throw error;
   }
 }
@@ -68,6 +68,6 @@ export function killProcess(identity: ProcessIdentity): void {
   try {
     process.kill(identity.pid, 'SIGKILL');
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }

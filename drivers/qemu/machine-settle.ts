@@ -8,9 +8,11 @@ import { isAlive, killProcess } from './machine-process.ts';
 import { machineFolder, readMachine, writeMachine, type MachineFolder, type MachineRecord } from './machine-record.ts';
 import { describeMachine, endOf, isHalted } from './machine-view.ts';
 import { readQcow2Header } from './qcow2-header.ts';
+import type { QmpConnection } from './qmp.ts';
 
 const QUIT_MS = 2000;
 const KILL_MS = 4000;
+const CLOSE_MS = 2000;
 
 /** A machine and what is now known of it. */
 export interface KnownMachine {
@@ -58,16 +60,26 @@ export function ended(record: MachineRecord, cause: NonNullable<MachineRecord['l
   return { ...rest, lastStopCause: cause };
 }
 
-async function finishDetaching(machine: KnownMachine, signal: AbortSignal): Promise<MachineRecord> {
-  const { record, facts } = machine;
-  const gone = letGo(record, facts);
-  if (record.run === undefined || facts.kind !== 'answers') return record;
-  for (const uid of gone) {
-    // The node may be gone already, by a call that was cut short after this command.
-    await facts.connection.execute('blockdev-del', { 'node-name': diskNodeName(uid) }, signal).catch((error: unknown) => {
+/** Closes a node whose device is gone; the engine holds it some moments longer. Tells whether it is closed. */
+async function closeNode(host: HostEndpoint, connection: QmpConnection, name: string, signal: AbortSignal): Promise<boolean> {
+  const { clock } = host.options;
+  for (const end = clock.monotonic() + CLOSE_MS; clock.monotonic() < end;) {
+    const nodes = await connection.execute('query-named-block-nodes', { flat: true }, signal);
+    const open = Array.isArray(nodes) && nodes.some((node: Readonly<Record<string, unknown>>) => node['node-name'] === name);
+    if (!open) return true;
+    await connection.execute('blockdev-del', { 'node-name': name }, signal).catch((error: unknown) => {
       if (!(error instanceof DriverError) || error.code !== 'INTERNAL') throw error;
     });
+    await clock.sleep(20, signal);
   }
+  return false;
+}
+
+async function finishDetaching(host: HostEndpoint, machine: KnownMachine, signal: AbortSignal): Promise<MachineRecord> {
+  const { record, facts } = machine;
+  if (record.run === undefined || facts.kind !== 'answers') return record;
+  const gone: string[] = [];
+  for (const uid of letGo(record, facts)) if (await closeNode(host, facts.connection, diskNodeName(uid), signal)) gone.push(uid);
   const spec = { ...record.run.spec, disks: record.run.spec.disks.filter((disk) => !gone.includes(disk.uid)) };
   return { ...record, run: { ...record.run, spec, confirmed: true, detaching: record.run.detaching.filter((uid) => !gone.includes(uid)) } };
 }
@@ -83,7 +95,7 @@ export async function settle(host: HostEndpoint, machine: KnownMachine, signal: 
   let record = machine.record;
   const end = endOf(record, facts, nowMs) ?? (isOverdue(record, nowMs) || record.run === undefined ? 'requested' : undefined);
   if (end === undefined) {
-    record = await finishDetaching(machine, signal);
+    record = await finishDetaching(host, machine, signal);
     await writeMachine(folder, record, signal);
     host.changed(record.spec.owner.uid);
     return { folder, record, facts: await lookAtEngine(host, { folder, record }, signal) };

@@ -24,7 +24,7 @@ const process = { pid: 2, startTicks: '1' };
 
 function answers(status: string, plugged: readonly string[] = ['a']): EngineFacts {
   const disks = plugged.map((uid) => ({ deviceId: diskDeviceId(uid), sizeBytes: 512, readOnly: false }));
-  return { kind: 'answers', process, connection: {} as QmpConnection, status, plugged: disks };
+  return { kind: 'answers', process, connection: Object.create(null) as QmpConnection, status, plugged: disks };
 }
 
 function view(record: MachineRecord, facts: EngineFacts) {
@@ -46,7 +46,10 @@ test.each([
 });
 
 test('a start that has just begun and shows no process yet is unknown, never stopped', () => {
-  const starting = { ...RUN, run: { ...RUN.run, spec: SPEC, accelerator: 'tcg', detaching: [], confirmed: false, startedAtMs: NOW_MS - 100 } } as const;
+  const starting = {
+    ...RUN,
+    run: { ...RUN.run, spec: SPEC, accelerator: 'tcg', detaching: [], confirmed: false, startedAtMs: NOW_MS - 100 },
+  } as const;
   expect(view(starting, { kind: 'absent' }).power).toBe('unknown');
   expect(view({ ...starting, run: { ...starting.run, startedAtMs: NOW_MS - 60_000 } }, { kind: 'absent' }).stopCause).toBe('crashed');
 });
@@ -64,7 +67,10 @@ test('changes of the description wait for the next start, and a disk that nobody
 });
 
 test('the first graceful stop sets the deadline, only a hard one shortens it, and none moves when it began', () => {
-  const how = fc.oneof(fc.record({ mode: fc.constant('graceful' as const), deadlineMs: fc.nat(100_000) }), fc.constant({ mode: 'hard' as const }));
+  const how = fc.oneof(
+    fc.record({ mode: fc.constant('graceful' as const), deadlineMs: fc.nat(100_000) }),
+    fc.constant({ mode: 'hard' as const }),
+  );
   fc.assert(
     fc.property(fc.array(how, { minLength: 1, maxLength: 8 }), (calls) => {
       let stop: MachineRecord['stop'];

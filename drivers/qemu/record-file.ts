@@ -4,9 +4,14 @@ import { dirname } from 'node:path';
 
 const MAX_RECORD_BYTES = 1024 * 1024;
 
+/** The operating system's code of an error, for example ENOENT; undefined where it has none. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
 /** Whether `error` says that a file or folder is not there. */
 export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  return codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
 }
 
 async function syncFolder(folder: string): Promise<void> {
