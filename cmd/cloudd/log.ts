@@ -9,6 +9,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** A log of JSON lines on standard error, or into a file. Fields that may hold secrets are never printed. */
 export function createLog(options: { readonly level: LogLevel; readonly file?: string }): Logger {
-  const target = options.file === undefined ? pino.destination({ fd: 2, sync: true }) : pino.destination({ dest: options.file, mkdir: true, mode: 0o600, sync: false });
-  return pino({ level: options.level, base: null, redact: ['token', 'password', 'authorization', '*.token', '*.password', '*.authorization'] }, target);
+  const target =
+    options.file === undefined
+      ? pino.destination({ fd: 2, sync: true })
+      : pino.destination({ dest: options.file, mkdir: true, mode: 0o600, sync: false });
+  return pino(
+    { level: options.level, base: null, redact: ['token', 'password', 'authorization', '*.token', '*.password', '*.authorization'] },
+    target,
+  );
 }

@@ -19,6 +19,17 @@ export interface Round {
   readonly authority: Authority;
   /** `<uid>.<generation>` of the object. */
   readonly trace: string;
+  /** The last step that a driver refused for good, in this generation of the object: a fact for the planner. */
+  readonly refused?: Refusal;
+}
+
+/** A step that cannot work as asked until a person changes something. */
+export interface Refusal {
+  readonly step: string;
+  /** The driver's reason, for example `CONFIG_INVALID`. */
+  readonly reason: string;
+  /** One sentence for people. */
+  readonly message: string;
 }
 
 /** Another kind whose changes make objects of this controller worth a look. */

@@ -1,0 +1,7 @@
+/** A structured log as code takes it: fields first, then one sentence. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

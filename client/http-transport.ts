@@ -1,0 +1,124 @@
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { ApiError } from '../apis/meta/api-error.ts';
+import type { Clock } from '../apis/meta/clock.ts';
+import type { ApiRequest, ApiResponse, ApiStream, Transport, WatchEvent } from '../apis/meta/request.ts';
+
+export interface HttpTransportOptions {
+  readonly config: KubeConfig;
+  readonly clock: Clock;
+}
+
+/** An answer must begin this soon, and be whole: what is longer is a server that hangs. */
+const ANSWER_MS = 65_000;
+/** A watch says something, if only a bookmark, once a minute; one that is silent for longer is a dead connection. */
+const SILENCE_MS = 150_000;
+const MAX_ANSWER_BYTES = 1024 * 1024 * 1024;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** Requests over HTTPS, with the server, certificates and credentials of the kubeconfig's current context. */
+export function httpTransport({ config, clock }: HttpTransportOptions): Transport {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new ApiError('BadRequest', 'the kubeconfig has no cluster for its current context');
+  const server = new URL(cluster.server);
+  return async (request, signal) => {
+    const options: RequestOptions = { method: request.method, headers: { ...request.headers } };
+    await config.applyToHTTPSOptions(options);
+    const target = new URL(server.pathname.replace(/\/$/, '') + request.path.split('/').map(encodeURIComponent).join('/'), server);
+    for (const [name, value] of request.query) target.searchParams.append(name, value);
+    const response = await send(target, options, request, clock, signal);
+    const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+    const watches = request.query.some(([name, value]) => name === 'watch' && value === 'true');
+    if (watches && response.statusCode === 200) return { status: 200, headers, events: eventsOf(response, signal) } satisfies ApiStream;
+    const text = await bodyOf(response);
+    const json = (headers['content-type'] ?? '').startsWith('application/json');
+    return { status: response.statusCode ?? 0, headers, body: json ? parse(text) : text } satisfies ApiResponse;
+  };
+}
+
+function noAnswer(error: unknown, { method }: ApiRequest, sent: boolean): ApiError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const what = code === '' && error instanceof Error ? error.message : code;
+  // A write that was sent and not answered may have been done: only a read can tell.
+  const unknown = sent && method !== 'GET' && method !== 'HEAD';
+  if (unknown)
+    return new ApiError('Timeout', `the server did not answer (${what}); whether it did the work is not known`, { cause: error });
+  return new ApiError('ServiceUnavailable', `the server cannot be reached: ${what}`, { cause: error });
+}
+
+function send(target: URL, options: RequestOptions, request: ApiRequest, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const answered = new AbortController();
+    const outgoing = httpsRequest(target, { ...options, signal }, (response) => {
+      answered.abort(new Error('answered'));
+      const watch = target.searchParams.get('watch') === 'true';
+      response.setTimeout(watch ? SILENCE_MS : ANSWER_MS, () => response.destroy(new Error('silent for too long')));
+      resolve(response);
+    });
+    clock.sleep(ANSWER_MS, answered.signal).then(
+      () => outgoing.destroy(new Error('no answer in time')),
+      () => undefined,
+    );
+    outgoing.on('error', (error) => {
+      answered.abort(error);
+      const connected = outgoing.socket !== null && !outgoing.socket.connecting;
+      reject(signal.aborted ? asError(signal.reason) : noAnswer(error, request, connected));
+    });
+    outgoing.end(request.body);
+  });
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
+}
+
+async function bodyOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_ANSWER_BYTES) throw new Error('larger than 1 GiB');
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new ApiError('Timeout', 'the answer was cut off', { cause: error });
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new ApiError('InternalError', 'the server said JSON and sent something else', { cause: error });
+  }
+}
+
+/** The lines of a watch; ends when the server ends it, rejects when the connection breaks. */
+async function* eventsOf(response: IncomingMessage, signal: AbortSignal): AsyncIterable<WatchEvent> {
+  let pending: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      let start = 0;
+      for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+        const line = Buffer.concat([...pending, chunk.subarray(start, end)]);
+        pending = [];
+        length = 0;
+        start = end + 1;
+        if (line.length > 0) yield parse(line.toString('utf8')) as WatchEvent;
+      }
+      const rest = chunk.subarray(start);
+      length += rest.length;
+      if (length > MAX_LINE_BYTES) throw new Error('a line of the watch is too long');
+      if (rest.length > 0) pending.push(rest);
+    }
+  } catch (error) {
+    if (signal.aborted || error instanceof ApiError) throw error;
+    throw new ApiError('ServiceUnavailable', 'the watch was cut off', { cause: error });
+  } finally {
+    response.destroy();
+  }
+}

@@ -1,0 +1,138 @@
+import type { Clock } from '../apis/meta/clock.ts';
+import type { Log } from '../apis/meta/log.ts';
+import type { ApiObject } from '../apis/meta/object.ts';
+import { EventKind, type Event } from '../apis/core/v1/event/kind.ts';
+import type { Client } from './client.ts';
+
+/** What happened to an object. */
+export interface Happening {
+  readonly type: 'Normal' | 'Warning';
+  /** One word. */
+  readonly reason: string;
+  /** One sentence. */
+  readonly message: string;
+}
+
+/** Tells what happened as Events: at most 64 wait, the rest are only logged; the same again within the hour is counted in the same Event. */
+export interface Recorder {
+  record(object: ApiObject, happening: Happening): void;
+  /** Writes what was recorded until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface RecorderOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Who reports, for example `lenticular-controllers`. */
+  readonly component: string;
+  readonly instance: string;
+}
+
+const MAX_WAITING = 64;
+const MAX_REMEMBERED = 4096;
+const MAX_MESSAGE = 1024;
+const SAME_FOR_MS = 50 * 60_000;
+
+interface Known {
+  readonly namespace: string;
+  readonly name: string;
+  count: number;
+  lastMs: number;
+}
+
+/** Writes Events one at a time, so that a storm of them cannot crowd out what matters. */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { clock, log } = options;
+  const waiting: { readonly object: ApiObject; readonly happening: Happening; readonly atMs: number }[] = [];
+  const known = new Map<string, Known>();
+  let wake = (): void => undefined;
+  return {
+    record(object, happening) {
+      if (waiting.length >= MAX_WAITING) {
+        log.warn({ kind: object.kind, object: object.metadata.name, reason: happening.reason }, 'too many events: this one is only logged');
+        return;
+      }
+      waiting.push({ object, happening, atMs: clock.now() });
+      wake();
+    },
+    async run(signal) {
+      signal.addEventListener(
+        'abort',
+        () => {
+          wake();
+        },
+        { once: true },
+      );
+      while (!signal.aborted) {
+        const next = waiting.shift();
+        if (next === undefined) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          continue;
+        }
+        await write(options, known, next, signal).catch((error: unknown) => {
+          if (!signal.aborted) log.warn({ err: error, reason: next.happening.reason }, 'an event could not be written');
+        });
+      }
+    },
+  };
+}
+
+/** A stable 64-bit FNV-1a of a text, in base 36. */
+function hashOf(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const unit of Buffer.from(text)) hash = ((hash ^ BigInt(unit)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash.toString(36);
+}
+
+async function write(
+  { client, component, instance }: RecorderOptions,
+  known: Map<string, Known>,
+  { object, happening, atMs }: { readonly object: ApiObject; readonly happening: Happening; readonly atMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { metadata, kind, apiVersion } = object;
+  const message = happening.message.slice(0, MAX_MESSAGE);
+  const key = `${metadata.uid} ${happening.type} ${happening.reason} ${message}`;
+  const time = new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const before = known.get(key);
+  if (before !== undefined && atMs - before.lastMs < SAME_FOR_MS) {
+    before.count += 1;
+    before.lastMs = atMs;
+    await client.patch(EventKind, before, { count: before.count, lastTimestamp: time }, signal);
+    return;
+  }
+  const namespace = metadata.namespace ?? 'default';
+  const made = await client.create<Event>(
+    EventKind,
+    {
+      apiVersion: 'v1',
+      kind: 'Event',
+      // The hash and the time together: another process that says the same makes an Event of its own.
+      metadata: { name: `${metadata.name.slice(0, 200)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`, namespace },
+      involvedObject: {
+        apiVersion,
+        kind,
+        name: metadata.name,
+        uid: metadata.uid,
+        resourceVersion: metadata.resourceVersion,
+        ...(metadata.namespace !== undefined && { namespace }),
+      },
+      type: happening.type,
+      reason: happening.reason,
+      message,
+      count: 1,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      source: { component },
+      reportingComponent: component,
+      reportingInstance: instance,
+    },
+    signal,
+  );
+  known.set(key, { namespace, name: made.metadata.name, count: 1, lastMs: atMs });
+  const [oldest] = known.keys();
+  if (known.size > MAX_REMEMBERED && oldest !== undefined) known.delete(oldest);
+}

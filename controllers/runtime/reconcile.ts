@@ -1,0 +1,170 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { Log } from '../../apis/meta/log.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
+import { keyOf, type Client } from '../../client/client.ts';
+import type { Recorder } from '../../client/recorder.ts';
+import { DriverError, recoveryOf } from '../../drivers/contract/driver-error.ts';
+import type { AnyController, Refusal, Round } from './controller.ts';
+import { stampConditions, type Plan, type PlannedCondition } from './plan.ts';
+
+/** How a round ended. */
+export type RoundEnd =
+  /** The object is gone, or is no longer ours to decide. */
+  | { readonly end: 'gone' }
+  /** As it should be, or waiting for something that will be heard of. */
+  | { readonly end: 'settled'; readonly lookAgainMs?: number; readonly waitsFor?: string }
+  /** Steps were taken: look at what became of them. */
+  | { readonly end: 'moved' }
+  /** Decided on a stale object: look again at once. */
+  | { readonly end: 'stale' }
+  | { readonly end: 'failed'; readonly why: string; readonly retryAfterMs?: number };
+
+export interface RoundOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly recorder: Recorder;
+  /** Steps that drivers refused for good, by uid and generation of the object. */
+  readonly refusals: Map<string, Refusal>;
+  /** Told when a driver has seen a newer leader than us. */
+  readonly onStaleEpoch: (seen: number, signal: AbortSignal) => Promise<void>;
+}
+
+interface Conditions {
+  readonly conditions: readonly PlannedCondition[];
+}
+
+type Status = Conditions & Readonly<Record<string, unknown>>;
+
+interface Condition extends PlannedCondition {
+  readonly lastTransitionTime: string;
+}
+
+/** Refusals are remembered for this many objects. */
+const MAX_REFUSALS = 10_000;
+
+/** One round of one object: observe, plan, publish, take. The only control flow there is. */
+export async function reconcile(
+  controller: AnyController,
+  object: ApiObject,
+  round: Round,
+  options: RoundOptions,
+  signal: AbortSignal,
+): Promise<RoundEnd> {
+  const facts = await controller.observe(object, round, signal);
+  const plan = controller.plan(object, facts) as Plan<{ readonly do: string }, Status>;
+  const published = await publish(controller, object, plan, options, signal);
+  if (published === 'stale') return { end: 'stale' };
+  for (const step of plan.steps) {
+    options.log.info({ trace: round.trace, kind: object.kind, object: object.metadata.name, step: step.do }, 'step');
+    const failure = await takeOne(controller, step, published, round, options, signal);
+    if (failure !== undefined) return failure;
+  }
+  if (plan.finalizer === 'release') return release(controller, published, options, signal);
+  if (plan.steps.length > 0) return { end: 'moved' };
+  const { lookAgainMs, waitsFor } = plan;
+  return { end: 'settled', ...(lookAgainMs !== undefined && { lookAgainMs }), ...(waitsFor !== undefined && { waitsFor }) };
+}
+
+/** Makes the plan known before anything is done; a plan made from an old version of the object dies here. */
+async function publish(
+  controller: AnyController,
+  object: ApiObject,
+  plan: Plan<{ readonly do: string }, Status>,
+  { client, clock, recorder }: RoundOptions,
+  signal: AbortSignal,
+): Promise<ApiObject | 'stale'> {
+  const { kind, finalizer } = controller;
+  try {
+    let current = object;
+    const finalizers = current.metadata.finalizers ?? [];
+    const held = finalizers.includes(finalizer);
+    if (plan.finalizer === 'hold' && !held && current.metadata.deletionTimestamp === undefined) {
+      const metadata = { resourceVersion: current.metadata.resourceVersion, finalizers: [...finalizers, finalizer] };
+      current = await client.patch(kind, keyOf(current), { metadata }, signal);
+    }
+    const before = (object.status as { readonly conditions?: readonly Condition[] } | undefined)?.conditions ?? [];
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const status = { ...plan.status, conditions: stampConditions(plan.status.conditions, before, now) };
+    if (plan.steps.length > 0 || !same(status, object.status)) {
+      current = await client.replaceStatus(kind, { ...current, status }, signal);
+      tell(recorder, object, before, status.conditions);
+    }
+    return current;
+  } catch (error) {
+    if (error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return 'stale';
+    throw error;
+  }
+}
+
+/** Takes our finalizer away; the API lets the object go when it was the last. */
+async function release(
+  { kind, finalizer }: AnyController,
+  object: ApiObject,
+  { client }: RoundOptions,
+  signal: AbortSignal,
+): Promise<RoundEnd> {
+  const finalizers = object.metadata.finalizers ?? [];
+  if (!finalizers.includes(finalizer)) return { end: 'gone' };
+  try {
+    const metadata = { resourceVersion: object.metadata.resourceVersion, finalizers: finalizers.filter((one) => one !== finalizer) };
+    await client.patch(kind, keyOf(object), { metadata }, signal);
+    return { end: 'gone' };
+  } catch (error) {
+    if (error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return { end: 'stale' };
+    throw error;
+  }
+}
+
+/** Whether two JSON values are equal; the order of fields does not count. */
+function same(one: unknown, other: unknown): boolean {
+  if (Array.isArray(one))
+    return Array.isArray(other) && one.length === other.length && one.every((item, index) => same(item, other[index]));
+  if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null || Array.isArray(other)) return one === other;
+  const fields = Object.entries(one).filter(([, value]) => value !== undefined);
+  return (
+    fields.length === Object.keys(other).length && fields.every(([name, value]) => same(value, (other as Record<string, unknown>)[name]))
+  );
+}
+
+/** An Event when the reason of Ready changes: what happened, in the words of the status. */
+function tell(recorder: Recorder, object: ApiObject, before: readonly PlannedCondition[], after: readonly PlannedCondition[]): void {
+  const ready = after.find(({ type }) => type === 'Ready');
+  const old = before.find(({ type }) => type === 'Ready');
+  if (ready === undefined || (old?.reason === ready.reason && old.status === ready.status)) return;
+  const stalled = after.some(({ type, status }) => type === 'Stalled' && status === 'True');
+  recorder.record(object, {
+    type: stalled || ready.status === 'Unknown' ? 'Warning' : 'Normal',
+    reason: ready.reason,
+    message: ready.message,
+  });
+}
+
+async function takeOne(
+  controller: AnyController,
+  step: { readonly do: string },
+  object: ApiObject,
+  round: Round,
+  options: RoundOptions,
+  signal: AbortSignal,
+): Promise<RoundEnd | undefined> {
+  try {
+    await controller.take(step, object, round, signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error;
+    options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: `${step.do}: ${error.message}` });
+    if (error.reason === 'STALE_EPOCH') await options.onStaleEpoch(Number(error.metadata.epoch ?? 0), signal);
+    const recovery = recoveryOf(error);
+    if (recovery === 'stop') remember(options.refusals, round.trace, { step: step.do, reason: error.reason, message: error.message });
+    const after = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
+    return { end: 'failed', why: `${step.do}: ${error.message}`, ...after };
+  }
+}
+
+function remember(refusals: Map<string, Refusal>, trace: string, refusal: Refusal): void {
+  refusals.set(trace, refusal);
+  const [oldest] = refusals.keys();
+  if (refusals.size > MAX_REFUSALS && oldest !== undefined) refusals.delete(oldest);
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { Log } from '../../apis/meta/log.ts';
+import type { Client } from '../../client/client.ts';
+import { elect, type Leadership } from '../../client/lease.ts';
+import { createRecorder } from '../../client/recorder.ts';
+import type { DeviceHint } from '../../drivers/contract/sessions.ts';
+import type { Namespace } from '../../apis/core/v1/namespace/kind.ts';
+import { NamespaceKind } from '../../apis/core/v1/namespace/kind.ts';
+import type { AnyController, Authority, Views } from './controller.ts';
+import { createShard, type Shard } from './shard.ts';
+
+export interface ControllersOptions {
+  readonly client: Client;
+  readonly views: Views;
+  readonly clock: Clock;
+  /** 0 up to 1, for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Unique to this process. */
+  readonly identity: string;
+  readonly controllers: readonly AnyController[];
+  /** Names of the shards that there are now, and again whenever that changes; `global` is always one. */
+  readonly shards: (signal: AbortSignal) => AsyncIterable<readonly string[]>;
+  readonly hints: (signal: AbortSignal) => AsyncIterable<DeviceHint>;
+  readonly leaseMs: number;
+  /** Whether a holder of a Lease is known to be dead. */
+  readonly isDead?: (holder: string) => boolean;
+}
+
+/** Where Leases live. */
+export const SYSTEM_NAMESPACE = 'lenticular-system';
+/** For objects that have no zone. */
+export const GLOBAL_SHARD = 'global';
+
+const INCARNATION = 'ops.lenticular.dev/incarnation';
+const RETRY_MS = 500;
+
+/** Leads shards, and works on the objects of those that it leads, until the signal aborts. */
+export async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const { views, controllers } = options;
+  const recorder = createRecorder({ ...options, component: 'lenticular-controllers', instance: options.identity });
+  await Promise.all(
+    controllers
+      .flatMap(({ kind, triggers }) => [kind, ...triggers.map((trigger) => trigger.kind)])
+      .map((kind) => views.of(kind).synced(signal)),
+  );
+  const installation = await installationOf(options, signal);
+  const led = new Set<Shard>();
+  const lead = async (name: string, leadership: Leadership): Promise<void> => {
+    const authority = (): Authority => ({ ...installation, shard: name, epoch: leadership.epoch() });
+    const shard = createShard({ ...options, recorder, name, authority, raise: (above, stop) => leadership.raise(above, stop) });
+    led.add(shard);
+    try {
+      await shard.run(leadership.signal);
+    } finally {
+      led.delete(shard);
+    }
+  };
+  await Promise.all([recorder.run(signal), electAll(options, lead, signal), forward(options, led, signal)]);
+}
+
+/** Who we are for drivers: the namespace's uid, the same for as long as the data lives, and how often the data was restored. */
+async function installationOf(
+  { client, clock, log }: ControllersOptions,
+  signal: AbortSignal,
+): Promise<Pick<Authority, 'installation' | 'incarnation'>> {
+  for (;;) {
+    try {
+      const namespace = await client.get<Namespace>(NamespaceKind, { name: SYSTEM_NAMESPACE }, signal);
+      if (namespace !== undefined)
+        return { installation: namespace.metadata.uid, incarnation: Number(namespace.metadata.annotations?.[INCARNATION] ?? 1) };
+      log.warn({ namespace: SYSTEM_NAMESPACE }, 'the namespace for Leases is missing: waiting for it');
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn({ err: error }, 'the API does not answer: trying again');
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** Takes part in the election of each shard for as long as there is one of that name. */
+async function electAll(
+  options: ControllersOptions,
+  lead: (name: string, leadership: Leadership) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  for await (const shards of options.shards(signal)) {
+    const wanted = new Set([GLOBAL_SHARD, ...shards]);
+    for (const [name, { stop }] of running) {
+      if (wanted.has(name)) continue;
+      stop.abort(new Error(`there is no shard ${name} any more`));
+      running.delete(name);
+    }
+    for (const name of wanted) {
+      if (running.has(name)) continue;
+      const stop = new AbortController();
+      const election = { ...options, namespace: SYSTEM_NAMESPACE, name: `shard-${name}`, durationMs: options.leaseMs };
+      const ended = elect(election, (leadership) => lead(name, leadership), AbortSignal.any([signal, stop.signal]));
+      running.set(name, { stop, ended });
+    }
+  }
+  await Promise.all([...running.values()].map(({ ended }) => ended));
+}
+
+/** Passes the drivers' hints on to the shards that are led. */
+async function forward(options: ControllersOptions, led: ReadonlySet<Shard>, signal: AbortSignal): Promise<void> {
+  for await (const hint of options.hints(signal)) for (const shard of led) shard.hear(hint);
+}

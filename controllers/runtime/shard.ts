@@ -1,0 +1,196 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { Log } from '../../apis/meta/log.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
+import { keyOf, type Client, type ObjectKey } from '../../client/client.ts';
+import type { Recorder } from '../../client/recorder.ts';
+import { cacheKey } from '../../client/reflector.ts';
+import type { DeviceHint } from '../../drivers/contract/sessions.ts';
+import { backoffMs } from './backoff.ts';
+import { createBudget, type Budget } from './budget.ts';
+import type { AnyController, Authority, Refusal, Round, Views } from './controller.ts';
+import { createQueue, PRIORITY, type Priority, type Queue, type QueueView, type Verdict } from './queue.ts';
+import { reconcile, type RoundEnd } from './reconcile.ts';
+
+export interface ShardOptions {
+  readonly name: string;
+  readonly client: Client;
+  readonly views: Views;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly recorder: Recorder;
+  readonly controllers: readonly AnyController[];
+  readonly authority: () => Authority;
+  /** Moves the epoch above one that a driver has seen. */
+  readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** One shard, while it is led: a queue for each kind. */
+export interface Shard {
+  /** Makes what a hint is about worth a look. */
+  hear(hint: DeviceHint): void;
+  view(): Readonly<Record<string, QueueView>>;
+  /** Works until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const WORKERS = 8;
+const CALLS_PER_ENDPOINT = 8;
+const RESYNC_MS = 300_000;
+const WAITING_MS = 60_000;
+/** A round that takes longer is broken off: its calls have deadlines of their own, and nothing in it waits for hardware. */
+const ROUND_MS = 60_000;
+
+interface Room {
+  readonly controller: AnyController;
+  readonly queue: Queue;
+  readonly budget: Budget;
+  readonly refusals: Map<string, Refusal>;
+}
+
+/** The controllers' work on the objects of one shard. */
+export function createShard(options: ShardOptions): Shard {
+  const rooms: readonly Room[] = options.controllers.map((controller) => {
+    const queue = createQueue(options.clock);
+    const budget = createBudget(CALLS_PER_ENDPOINT, (key) => {
+      queue.add(key, PRIORITY.change);
+    });
+    return { controller, queue, budget, refusals: new Map() };
+  });
+  return {
+    hear: (hint) => {
+      for (const room of rooms) hear(room, options.views, hint);
+    },
+    view: () => Object.fromEntries(rooms.map(({ controller, queue }) => [controller.kind.kind, queue.view()])),
+    async run(signal) {
+      const stops = rooms.flatMap((room) => listen(room, options));
+      try {
+        for (const room of rooms) addAll(room, options, PRIORITY.change);
+        await Promise.all(
+          rooms.map((room) => room.queue.run(WORKERS, (key, priority) => work(room, options, key, priority, signal), signal)),
+        );
+      } finally {
+        for (const stop of stops) stop();
+      }
+    },
+  };
+}
+
+function addAll({ controller, queue }: Room, { views }: ShardOptions, priority: Priority): void {
+  for (const object of views.of(controller.kind).list()) queue.add(cacheKey(object.metadata), priority);
+}
+
+/** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
+function listen({ controller, queue, refusals }: Room, { views }: ShardOptions): readonly (() => void)[] {
+  const own = views.of(controller.kind).onChange(({ old, object }) => {
+    const metadata = (object ?? old)?.metadata;
+    if (metadata === undefined) return;
+    if (object === undefined && old !== undefined) forget(refusals, old);
+    queue.add(cacheKey(metadata), metadata.deletionTimestamp === undefined ? PRIORITY.change : PRIORITY.deletion);
+  });
+  const others = controller.triggers.map((trigger) =>
+    views.of(trigger.kind).onChange(({ old, object }) => {
+      const keys = new Map<string, ObjectKey>();
+      for (const one of [old, object]) if (one !== undefined) for (const key of trigger.keysOf(one)) keys.set(cacheKey(key), key);
+      // What somebody declared anew may cure what a driver refused.
+      const declared = old?.metadata.generation !== object?.metadata.generation;
+      for (const [text, key] of keys) {
+        const dependent = declared ? views.of(controller.kind).get(key) : undefined;
+        if (dependent !== undefined) forget(refusals, dependent);
+        queue.add(text, PRIORITY.change);
+      }
+    }),
+  );
+  return [own, ...others];
+}
+
+function traceOf({ metadata }: ApiObject): string {
+  return `${metadata.uid}.${String(metadata.generation)}`;
+}
+
+function forget(refusals: Map<string, Refusal>, object: ApiObject): void {
+  refusals.delete(traceOf(object));
+}
+
+function hear({ controller, queue }: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
+  for (const object of views.of(controller.kind).list()) {
+    const { metadata } = object;
+    const meant =
+      endpointUid === '' ||
+      metadata.uid === uid ||
+      metadata.uid === endpointUid ||
+      (uid === '' && controller.endpointOf(object) === endpointUid);
+    if (meant) queue.add(cacheKey(metadata), PRIORITY.change);
+  }
+}
+
+async function work(room: Room, options: ShardOptions, key: string, priority: Priority, signal: AbortSignal): Promise<Verdict> {
+  const { controller, queue, budget } = room;
+  const slash = key.indexOf('/');
+  const name = key.slice(slash + 1);
+  const object = options.views.of(controller.kind).get(slash === 0 ? { name } : { namespace: key.slice(0, slash), name });
+  if (object === undefined || controller.shardOf(object) !== options.name) return { next: 'drop' };
+  const endpoint = controller.endpointOf(object);
+  if (endpoint !== undefined && !budget.take(endpoint, key)) {
+    return { next: 'park', ms: WAITING_MS, why: 'as many calls as its device may have are under way', failed: false };
+  }
+  try {
+    return verdictOf(await round(room, options, object, signal), queue.failuresOf(key), options.random);
+  } catch (error) {
+    if (!signal.aborted) report(options, object, error, priority);
+    return {
+      next: 'park',
+      ms: backoffMs(queue.failuresOf(key) + 1, options.random),
+      why: error instanceof Error ? error.message : 'failed',
+      failed: true,
+    };
+  } finally {
+    if (endpoint !== undefined) budget.give(endpoint);
+  }
+}
+
+function report({ log, name }: ShardOptions, { kind, metadata }: ApiObject, error: unknown, priority: Priority): void {
+  const expected = error instanceof ApiError && error.reason !== 'InternalError';
+  const fields = { err: error, shard: name, kind, object: metadata.name, priority };
+  if (expected) log.info(fields, 'the round failed');
+  else log.error(fields, 'the round failed');
+}
+
+async function round({ controller, refusals }: Room, options: ShardOptions, seen: ApiObject, signal: AbortSignal): Promise<RoundEnd> {
+  const ending = new AbortController();
+  const both = AbortSignal.any([signal, ending.signal]);
+  const timer = options.clock.sleep(ROUND_MS, both).then(
+    () => {
+      ending.abort(new ApiError('Timeout', 'the round took too long'));
+    },
+    () => undefined,
+  );
+  try {
+    // The view may lag behind our own last write; deciding on that would only end in a Conflict.
+    const object = await options.client.get(controller.kind, keyOf(seen), both);
+    if (object === undefined) return { end: 'gone' };
+    const refused = refusals.get(traceOf(object));
+    const given: Round = { authority: options.authority(), trace: traceOf(object), ...(refused !== undefined && { refused }) };
+    return await reconcile(controller, object, given, { ...options, refusals, onStaleEpoch: options.raise }, both);
+  } finally {
+    ending.abort(new Error('the round has ended'));
+    await timer;
+  }
+}
+
+function verdictOf(end: RoundEnd, failures: number, random: () => number): Verdict {
+  switch (end.end) {
+    case 'gone':
+      return { next: 'drop' };
+    case 'moved':
+    case 'stale':
+      return { next: 'again', priority: PRIORITY.change };
+    case 'failed':
+      return { next: 'park', ms: end.retryAfterMs ?? backoffMs(failures + 1, random), why: end.why, failed: true };
+    case 'settled': {
+      const ms = end.lookAgainMs ?? RESYNC_MS * (0.75 + random() / 2);
+      return { next: 'park', ms, why: end.waitsFor ?? 'settled', failed: false };
+    }
+  }
+}
