@@ -1,4 +1,5 @@
 import type { ConditionStatus } from '../../apis/meta/condition.ts';
+import { clip } from '../../apis/meta/sentence.ts';
 
 /** A condition as a planner says it; the publisher adds since when. */
 export interface PlannedCondition {
@@ -18,7 +19,10 @@ export type Planned<Status extends { readonly conditions: readonly unknown[] }> 
 export interface Plan<Step, Status> {
   /** The complete new status. */
   readonly status: Status;
-  /** hold: our finalizer must be on the object before any step. release: nothing of ours is left. none: this object needs none. */
+  /**
+   * hold: our finalizer must be on the object before any step. none: this object needs none. release: nothing of ours is left, once the steps
+   * of this plan were taken (a device remembers what it deleted, so that a late create cannot bring it back); only then the finalizer goes.
+   */
   readonly finalizer: 'hold' | 'release' | 'none';
   /** Taken in order; the first failure ends the round. */
   readonly steps: readonly Step[];
@@ -38,4 +42,22 @@ export function stampConditions<C extends PlannedCondition>(
     const old = before.find(({ type }) => type === condition.type);
     return { ...condition, lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : now };
   });
+}
+
+/** What a planner concludes about the whole object. */
+export interface Verdict<Reason extends string> {
+  readonly status: ConditionStatus;
+  readonly reason: Reason;
+  readonly message: string;
+  /** moving: work is under way. stalled: only a person can mend it. */
+  readonly also?: 'moving' | 'stalled';
+}
+
+/** The conditions that say a verdict: Ready, and Reconciling or Stalled beside it. */
+export function verdictConditions<Reason extends string>(generation: number, { status, reason, message, also }: Verdict<Reason>) {
+  const said = { reason, message: clip(message, 1024), observedGeneration: generation };
+  const ready = { type: 'Ready' as const, status, ...said };
+  if (also === undefined) return [ready];
+  const beside = also === 'moving' ? ('Reconciling' as const) : ('Stalled' as const);
+  return [ready, { type: beside, status: 'True' as const, ...said }];
 }

@@ -1,0 +1,135 @@
+import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
+import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
+import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
+import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
+import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
+import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import { bytesOf } from '../../apis/meta/quantity.ts';
+import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
+import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
+import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import { keyOf } from '../../client/client.ts';
+import type { ObjectKey } from '../../client/client.ts';
+import type { View } from '../../client/view.ts';
+import type { Sessions } from '../../drivers/contract/sessions.ts';
+import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import type { Answer } from '../runtime/device.ts';
+import type { Controller, Round, Views } from '../runtime/controller.ts';
+import type { Planned } from '../runtime/plan.ts';
+import { planHost } from './plan.ts';
+import type { HostAnswer, HostFacts, HostStep } from './plan.ts';
+
+export interface HostControllerOptions {
+  readonly views: Views;
+  readonly sessions: Sessions;
+}
+
+interface World {
+  readonly zones: View<Zone>;
+  readonly pods: View<Pod>;
+  readonly hosts: View<Host>;
+  readonly pools: View<StoragePool>;
+  readonly volumes: View<Volume>;
+  readonly machines: View<VirtualMachine>;
+}
+
+const PROTOCOL = 'disk-protocol.';
+const nameOf = ({ metadata }: VirtualMachine | Volume): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+function podOf({ pods, zones }: World, { spec }: Host): HostFacts['pod'] {
+  const pod = pods.get({ name: spec.pod });
+  if (pod === undefined) return undefined;
+  const { cpuPercent, memoryPercent } = pod.spec.overcommit;
+  const zone = zones.get({ name: pod.spec.zone });
+  const parents = [pod.spec.allocation, ...(zone === undefined ? [] : [zone.spec.allocation])];
+  return { cpuPercent, memoryPercent, allocation: strictestAllocation([spec.allocation, ...parents]) };
+}
+
+/** The oldest other Host object with this id; only an older one makes this one the duplicate. */
+function twinOf({ hosts }: World, { metadata }: Host, hostId: string): string | undefined {
+  const age = (host: { readonly metadata: Host['metadata'] }): string => `${host.metadata.creationTimestamp} ${host.metadata.uid}`;
+  const twins = hosts.list().filter((other) => other.status.hostId === hostId && other.metadata.uid !== metadata.uid);
+  const older = twins.filter((other) => age(other) < age({ metadata }));
+  return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
+}
+
+async function askDriver(sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
+  return ask(async () => {
+    const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
+    const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
+    const protocols = session.capabilities.filter((capability) => capability.startsWith(PROTOCOL));
+    return { info: session.info, observation, diskProtocols: protocols.map((name) => name.slice(PROTOCOL.length)).sort() };
+  }, signal);
+}
+
+async function observe(world: World, sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
+  const { name } = host.metadata;
+  const pod = podOf(world, host);
+  const placed = world.machines.list().filter(({ status }) => status.host === name);
+  const claimed = world.volumes.list().filter(({ status }) => status.claim?.host === name);
+  const leaves = host.metadata.deletionTimestamp !== undefined && placed.length === 0 && claimed.length === 0;
+  // A host that leaves is not asked: asking would open its session again.
+  const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
+  const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
+  return {
+    ...(pod !== undefined && { pod }),
+    ...(device !== undefined && { device }),
+    placed: placed
+      .map((machine) => ({ name: nameOf(machine), cpus: machine.spec.cpus, memoryBytes: bytesOf(machine.spec.memory), storageBytes: 0 }))
+      .sort((one, other) => (one.name < other.name ? -1 : 1)),
+    claimed: claimed.map(nameOf).sort(),
+    storageBytes: local.reduce((sum, { status }) => sum + bytesOf(status.provisioned ?? 0), 0),
+    installation: round.authority.installation,
+    // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
+    machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
+    ...(twin !== undefined && { twin }),
+  };
+}
+
+const named = (name: string | undefined): readonly ObjectKey[] => (name === undefined ? [] : [{ name }]);
+
+/** Says what hosts have and how they are, and keeps a host until nothing is placed on it; never touches a machine. */
+export function hostController({ views, sessions }: HostControllerOptions): Controller<Host, HostFacts, HostStep, Planned<Host['status']>> {
+  const world: World = {
+    zones: views.of<Zone>(ZoneKind),
+    pods: views.of<Pod>(PodKind),
+    hosts: views.of<Host>(HostKind),
+    pools: views.of<StoragePool>(StoragePoolKind),
+    volumes: views.of<Volume>(VolumeKind),
+    machines: views.of<VirtualMachine>(VirtualMachineKind),
+  };
+  const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
+    world.hosts
+      .list()
+      .filter(({ spec }) => fits(spec.pod))
+      .map(keyOf);
+  return {
+    kind: HostKind,
+    finalizer: 'infra.lenticular.dev/host',
+    triggers: [
+      { kind: ZoneKind, keysOf: ({ metadata }) => inPods((pod) => world.pods.get({ name: pod })?.spec.zone === metadata.name) },
+      { kind: PodKind, keysOf: ({ metadata }) => inPods((pod) => pod === metadata.name) },
+      { kind: StoragePoolKind, keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host) },
+      { kind: VolumeKind, keysOf: (object) => named((object as unknown as Volume).status.claim?.host) },
+      { kind: VirtualMachineKind, keysOf: (object) => named((object as unknown as VirtualMachine).status.host) },
+    ],
+    shardOf: ({ spec }) => {
+      const zone = world.pods.get({ name: spec.pod })?.spec.zone;
+      return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;
+    },
+    endpointOf: ({ metadata }) => metadata.uid,
+    observe: (host, round, signal) => observe(world, sessions, host, round, signal),
+    plan: planHost,
+    async take(step, host, _round, signal) {
+      switch (step.do) {
+        case 'forget':
+          return sessions.close(host.metadata.uid, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { ApiObject } from '../../apis/meta/object.ts';
+import type { Category, ConfigBag } from '../../drivers/contract/driver.ts';
+import { DriverError } from '../../drivers/contract/driver-error.ts';
+import type { DriverErrorCode, DriverErrorReason } from '../../drivers/contract/driver-error.ts';
+import type { CallContext, Fence, MutationContext, Owner } from '../../drivers/contract/fence.ts';
+import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
+import type { Authority, Round } from './controller.ts';
+
+/** What a device said, or why it said nothing: ignorance is not absence. */
+export type Answer<T> =
+  | { readonly known: true; readonly value: T }
+  | {
+      readonly known: false;
+      readonly because: string;
+      readonly code: DriverErrorCode;
+      readonly reason: DriverErrorReason;
+      /** The field of a configuration that is wrong. */
+      readonly field?: string;
+    };
+
+/** The driver's answer as a fact: a DriverError becomes ignorance, everything else passes through. */
+export async function ask<T>(question: () => Promise<T>, signal: AbortSignal): Promise<Answer<T>> {
+  try {
+    return { known: true, value: await question() };
+  } catch (error) {
+    if (signal.aborted || !(error instanceof DriverError)) throw error;
+    const { code, reason, message, metadata } = error;
+    const { field } = metadata;
+    return { known: false, because: message, code, reason, ...(field !== undefined && { field }) };
+  }
+}
+
+/** An object that is an endpoint: a Host or a StoragePool. */
+export interface EndpointObject {
+  readonly metadata: ApiObject['metadata'];
+  readonly spec: {
+    readonly driver: { readonly name: string; readonly endpoint?: string; readonly config: Readonly<Record<string, unknown>> };
+  };
+}
+
+/** The fence of calls about an object, for the leader that decides in this round. */
+export function fenceOf(authority: Authority, metadata: ApiObject['metadata'], placementEpoch = 0): Fence {
+  const { installation, shard, incarnation, epoch } = authority;
+  return { installation, shard, incarnation, epoch, generation: metadata.generation, placementEpoch };
+}
+
+/** The tag of what is made for an object. */
+export function ownerOf(authority: Authority, { kind, metadata }: Pick<ApiObject, 'kind' | 'metadata'>): Owner {
+  return { installation: authority.installation, kind, namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid };
+}
+
+/** The session of an endpoint, opened where it is not; rejects with DriverError. */
+export function openEndpoint(
+  sessions: Sessions,
+  category: Category,
+  { metadata, spec }: EndpointObject,
+  authority: Authority,
+  signal: AbortSignal,
+): Promise<OpenSession> {
+  const { name, endpoint = '', config } = spec.driver;
+  const ref = { category, uid: metadata.uid, name: metadata.name, address: endpoint };
+  // The bag came out of JSON, so it holds JSON values only.
+  return sessions.open(name, ref, config as ConfigBag, fenceOf(authority, metadata), signal);
+}
+
+/** The context of a call that only looks. */
+export function looking({ id }: OpenSession, round: Round): CallContext {
+  return { session: id, trace: round.trace };
+}
+
+/** The context of a call that changes the world for an object. */
+export function changing(
+  { id }: OpenSession,
+  round: Round,
+  decision: { readonly metadata: ApiObject['metadata']; readonly placementEpoch?: number; readonly cause: string },
+): MutationContext {
+  const { metadata, placementEpoch, cause } = decision;
+  return { session: id, trace: round.trace, fence: fenceOf(round.authority, metadata, placementEpoch), cause };
+}
+
+/** The service that a driver of this category has; its absence is a driver that is not what its configuration says. */
+export function serviceOf<T>(service: T | undefined, what: string): T {
+  if (service !== undefined) return service;
+  throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', `the driver serves no ${what}`);
+}
