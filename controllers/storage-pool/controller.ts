@@ -1,0 +1,111 @@
+import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
+import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
+import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
+import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
+import { bytesOf } from '../../apis/meta/quantity.ts';
+import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
+import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
+import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import { keyOf } from '../../client/client.ts';
+import type { ObjectKey } from '../../client/client.ts';
+import type { View } from '../../client/view.ts';
+import type { Sessions } from '../../drivers/contract/sessions.ts';
+import type { Controller, Round, Views } from '../runtime/controller.ts';
+import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import type { Planned } from '../runtime/plan.ts';
+import { planStoragePool } from './plan.ts';
+import type { StoragePoolFacts, StoragePoolStep } from './plan.ts';
+
+export interface StoragePoolControllerOptions {
+  readonly views: Views;
+  readonly sessions: Sessions;
+}
+
+interface World {
+  readonly zones: View<Zone>;
+  readonly pods: View<Pod>;
+  readonly hosts: View<Host>;
+  readonly pools: View<StoragePool>;
+  readonly volumes: View<Volume>;
+}
+
+/** The zone that a pool is in; undefined while something between is missing. */
+function zoneOf({ zones, pods, hosts }: World, { spec: { scope } }: StoragePool): string | undefined {
+  const pod = scope.pod ?? hosts.get({ name: scope.host ?? '' })?.spec.pod;
+  const zone = scope.zone ?? pods.get({ name: pod ?? '' })?.spec.zone;
+  return zones.get({ name: zone ?? '' }) === undefined ? undefined : zone;
+}
+
+const usesPool = ({ spec, status }: Volume, pool: string): boolean => (status.pool ?? spec.storagePool) === pool;
+
+async function observe(world: World, sessions: Sessions, pool: StoragePool, round: Round, signal: AbortSignal): Promise<StoragePoolFacts> {
+  const { name } = pool.metadata;
+  const users = world.volumes.list().filter((volume) => usesPool(volume, name));
+  const scopeExists = zoneOf(world, pool) !== undefined;
+  const leaves = pool.metadata.deletionTimestamp !== undefined && users.length === 0;
+  // A pool that leaves is not asked: asking would open its session again.
+  const device =
+    !scopeExists || leaves
+      ? undefined
+      : await ask(async () => {
+          const session = await openEndpoint(sessions, 'disk', pool, round.authority, signal);
+          return serviceOf(session.driver.pool, 'pools').observe(looking(session, round), signal);
+        }, signal);
+  return {
+    scopeExists,
+    ...(device !== undefined && { device }),
+    provisionedBytes: users
+      .filter(({ status }) => status.pool === name)
+      .reduce((sum, { spec, status }) => sum + Math.max(bytesOf(spec.size), bytesOf(status.size ?? 0)), 0),
+    users: users.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`).sort(),
+    // Read after the driver was asked: a disk that it lists was made for an object that the view has had time to see.
+    volumes: new Set(world.volumes.list().map(({ metadata }) => metadata.uid)),
+    installation: round.authority.installation,
+  };
+}
+
+/** Says what storage pools hold and how they are, and keeps a pool until no volume is in it; never touches a disk. */
+export function storagePoolController({
+  views,
+  sessions,
+}: StoragePoolControllerOptions): Controller<StoragePool, StoragePoolFacts, StoragePoolStep, Planned<StoragePool['status']>> {
+  const world: World = {
+    zones: views.of<Zone>(ZoneKind),
+    pods: views.of<Pod>(PodKind),
+    hosts: views.of<Host>(HostKind),
+    pools: views.of<StoragePool>(StoragePoolKind),
+    volumes: views.of<Volume>(VolumeKind),
+  };
+  const inScope = (fits: (scope: StoragePool['spec']['scope']) => boolean): readonly ObjectKey[] =>
+    world.pools
+      .list()
+      .filter(({ spec }) => fits(spec.scope))
+      .map(keyOf);
+  const ofVolume = ({ spec, status }: Volume): readonly ObjectKey[] => {
+    const name = status.pool ?? spec.storagePool;
+    return name === undefined ? [] : [{ name }];
+  };
+  return {
+    kind: StoragePoolKind,
+    finalizer: 'storage.lenticular.dev/pool',
+    triggers: [
+      { kind: ZoneKind, keysOf: ({ metadata }) => inScope(({ zone }) => zone === metadata.name) },
+      { kind: PodKind, keysOf: ({ metadata }) => inScope(({ pod }) => pod === metadata.name) },
+      { kind: HostKind, keysOf: ({ metadata }) => inScope(({ host }) => host === metadata.name) },
+      { kind: VolumeKind, keysOf: (object) => ofVolume(object as unknown as Volume) },
+    ],
+    shardOf: (pool) => zoneOf(world, pool) ?? 'global',
+    endpointOf: ({ metadata }) => metadata.uid,
+    observe: (pool, round, signal) => observe(world, sessions, pool, round, signal),
+    plan: planStoragePool,
+    async take(step, pool, _round, signal) {
+      switch (step.do) {
+        case 'forget':
+          return sessions.close(pool.metadata.uid, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { bytesOf, quantityOf } from '../../apis/meta/quantity.ts';
+import { clip, nameList } from '../../apis/meta/sentence.ts';
+import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import type { Disk } from '../../drivers/contract/disk.ts';
+import type { PoolObservation } from '../../drivers/contract/driver.ts';
+import type { Answer } from '../runtime/device.ts';
+import { verdictConditions } from '../runtime/plan.ts';
+import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
+
+type StoragePoolReason = StoragePool['status']['conditions'][number]['reason'];
+type StoragePoolStatus = Planned<StoragePool['status']>;
+type Unmanaged = NonNullable<StoragePoolStatus['unmanaged']>[number];
+
+/** What is known about a pool in one round. */
+export interface StoragePoolFacts {
+  /** Whether the zone, pod or host of its scope exists. */
+  readonly scopeExists: boolean;
+  /** Undefined: nobody asked. */
+  readonly device?: Answer<PoolObservation>;
+  /** Bytes promised to volumes. */
+  readonly provisionedBytes: number;
+  /** Volumes that are in the pool or name it, as `namespace/name`. */
+  readonly users: readonly string[];
+  /** Uids of all Volumes that there are. */
+  readonly volumes: ReadonlySet<string>;
+  /** The uid that tags of this installation carry. */
+  readonly installation: string;
+}
+
+/** forget: closes the session of a pool that leaves. */
+export interface StoragePoolStep {
+  readonly do: 'forget';
+}
+
+const UNREACHABLE_LOOK_MS = 5000;
+const MOST_UNMANAGED = 100;
+
+function unmanagedOf(disks: readonly Disk[], { installation, volumes }: StoragePoolFacts): readonly Unmanaged[] {
+  const found = disks.flatMap(({ id, name, owner, released }): Unmanaged[] => {
+    const managed = owner?.installation === installation && !released && volumes.has(owner.uid);
+    if (managed) return [];
+    const why = owner?.installation !== installation ? 'foreign' : released ? 'released' : 'orphan';
+    return [{ kind: 'Disk', id: clip(id, 253), name: clip(name, 253), why }];
+  });
+  return found.sort((one, other) => (one.id < other.id ? -1 : 1)).slice(0, MOST_UNMANAGED);
+}
+
+/** The capacity to show: as before, while it moves by less than 1 %, because what others write on a shared device moves it all the time. */
+function steadyCapacity(before: StoragePool['status'], capacityBytes: number): number {
+  const shown = bytesOf(before.capacity ?? 0);
+  return Math.abs(capacityBytes - shown) * 100 < shown ? shown : capacityBytes;
+}
+
+function observedFields({ status }: StoragePool, facts: StoragePoolFacts): Omit<StoragePoolStatus, 'conditions' | 'observedGeneration'> {
+  const { device, provisionedBytes } = facts;
+  const provisioned = quantityOf(provisionedBytes);
+  if (device?.known !== true) {
+    const { conditions: _conditions, observedGeneration: _observedGeneration, ...last } = status;
+    return { ...last, provisioned };
+  }
+  const { poolId, capacityBytes, usedBytes, disks, protocols } = device.value;
+  const capacity = steadyCapacity(status, capacityBytes);
+  const percent = Math.max(Math.floor(capacity / 100), 1);
+  const unmanaged = unmanagedOf(disks, facts);
+  return {
+    poolId: clip(poolId, 128),
+    capacity: quantityOf(capacity),
+    used: quantityOf(Math.ceil(usedBytes / percent) * percent),
+    provisioned,
+    protocols: [...protocols].sort(),
+    ...(unmanaged.length > 0 && { unmanaged: [...unmanaged] }),
+  };
+}
+
+function verdictOf({ spec }: StoragePool, { scopeExists, device }: StoragePoolFacts): Verdict<StoragePoolReason> {
+  if (!scopeExists) {
+    const [kind = '', name = ''] = Object.entries(spec.scope)[0] ?? [];
+    return { status: 'False', reason: 'ScopeNotFound', message: `there is no ${kind} ${name}` };
+  }
+  if (device === undefined) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
+  if (device.known) return { status: 'True', reason: 'AsDeclared', message: 'takes disks' };
+  const { reason, because, field } = device;
+  if (reason === 'DRIVER_UNKNOWN') {
+    return { status: 'False', reason: 'DriverUnknown', message: `there is no driver ${spec.driver.name} here`, also: 'stalled' };
+  }
+  if (reason === 'CONFIG_INVALID') {
+    const where = field === undefined ? 'spec.driver.config' : `spec.driver.config.${field}`;
+    return { status: 'False', reason: 'ConfigInvalid', message: `${where}: ${because}`, also: 'stalled' };
+  }
+  return { status: 'Unknown', reason: 'DriverUnreachable', message: `the driver ${spec.driver.name} does not answer: ${because}` };
+}
+
+function fullness({ spec, metadata }: StoragePool, { device }: StoragePoolFacts): StoragePoolStatus['conditions'] {
+  if (device?.known !== true) return [];
+  const { usedBytes, capacityBytes } = device.value;
+  const full = usedBytes * 100 >= capacityBytes * spec.thresholdPercent;
+  const said = full
+    ? ({ status: 'True', reason: 'OverThreshold', message: `${spec.thresholdPercent} % or more of its capacity is used` } as const)
+    : ({ status: 'False', reason: 'UnderThreshold', message: `less than ${spec.thresholdPercent} % of its capacity is used` } as const);
+  return [{ type: 'Full', ...said, observedGeneration: metadata.generation }];
+}
+
+/** Decides what is said of a pool, and whether it may go. Pure; no step of it touches a disk. */
+export function planStoragePool(pool: StoragePool, facts: StoragePoolFacts): Plan<StoragePoolStep, StoragePoolStatus> {
+  const { metadata } = pool;
+  const { generation } = metadata;
+  const deleting = metadata.deletionTimestamp !== undefined;
+  const leaves = deleting && facts.users.length === 0;
+  const waits = `waits for ${nameList(facts.users.map((name) => `Volume ${name}`))} to go`;
+  const verdict: Verdict<StoragePoolReason> = leaves
+    ? { status: 'False', reason: 'Deleting', message: 'no volume is left in it', also: 'moving' }
+    : deleting
+      ? { status: 'False', reason: 'InUse', message: waits, also: 'moving' }
+      : verdictOf(pool, facts);
+  return {
+    status: {
+      observedGeneration: generation,
+      ...observedFields(pool, facts),
+      conditions: [...verdictConditions(generation, verdict), ...fullness(pool, facts)],
+    },
+    finalizer: leaves ? 'release' : 'hold',
+    steps: leaves ? [{ do: 'forget' }] : [],
+    ...(facts.device?.known === false && { lookAgainMs: UNREACHABLE_LOOK_MS }),
+    ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
+  };
+}
