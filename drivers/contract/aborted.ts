@@ -12,6 +12,11 @@ export function deadlineExceeded(call: string): DriverError {
 export function abortedError(signal: AbortSignal, call: string): Error {
   const reason: unknown = signal.reason;
   if (reason instanceof DriverError) return reason;
-  if (reason instanceof Error && reason.name === 'TimeoutError') return deadlineExceeded(call);
-  return reason instanceof Error ? reason : new DriverError('UNKNOWN', 'BACKEND', `${call} was cancelled`, { cause: reason });
+  // By shape: a DOMException, or another realm's error, is no instance of this realm's Error.
+  if (!isError(reason)) return new DriverError('UNKNOWN', 'BACKEND', `${call} was cancelled`, { cause: reason });
+  return reason.name === 'TimeoutError' ? deadlineExceeded(call) : reason;
+}
+
+function isError(value: unknown): value is Error {
+  return typeof value === 'object' && value !== null && 'name' in value && 'message' in value;
 }

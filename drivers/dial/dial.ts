@@ -8,17 +8,20 @@ import type { Link } from './link.ts';
 import { startProgram } from './process.ts';
 import type { ProgramToStart } from './process.ts';
 import { supervise } from './supervise.ts';
-import type { DialledDriver } from './supervise.ts';
+import type { Backoff, DialledDriver } from './supervise.ts';
 
 const DEADLINE_MS = 10_000;
 const HANDSHAKE_MS = 10_000;
 const PROBE_MS = 5000;
+const BACKOFF: Backoff = { firstMs: 1000, lastMs: 30_000, stableMs: 60_000 };
 
 interface Patience {
   /** Per call, where its signal does not abort earlier; 10 s. */
   readonly deadlineMs?: number;
   /** Between two probes of an idle driver; 5 s. */
   readonly probeMs?: number;
+  /** Between tries to start or reach it; 1 s to 30 s. */
+  readonly backoff?: Backoff;
 }
 
 export interface DialOptions extends Omit<ProgramToStart, 'handshakeMs' | 'probeMs'>, Patience {
@@ -31,10 +34,10 @@ export interface DialOptions extends Omit<ProgramToStart, 'handshakeMs' | 'probe
  * leaves nothing running, where the first start fails.
  */
 export function dialDriver(options: DialOptions, signal: AbortSignal): Promise<DialledDriver> {
-  const { name, clock, log, deadlineMs = DEADLINE_MS, handshakeMs = HANDSHAKE_MS, probeMs = PROBE_MS } = options;
+  const { name, clock, log, deadlineMs = DEADLINE_MS, handshakeMs = HANDSHAKE_MS, probeMs = PROBE_MS, backoff = BACKOFF } = options;
   const say = (text: string): void => log({ driver: name, stream: 'supervisor', text });
   const program = { ...options, handshakeMs, probeMs };
-  return supervise({ name, clock, deadlineMs, say, open: (starting) => startProgram(program, starting) }, signal);
+  return supervise({ name, clock, deadlineMs, backoff, say, open: (starting) => startProgram(program, starting) }, signal);
 }
 
 export interface DialAddressOptions extends Patience {
@@ -68,7 +71,7 @@ async function connect({ address, tls, clock, probeMs = PROBE_MS }: DialAddressO
 
 /** Connects to a driver that runs elsewhere, by mutual TLS, and again whenever it was lost. Rejects with UNAVAILABLE where the first try fails. */
 export function dialAddress(options: DialAddressOptions, signal: AbortSignal): Promise<DialledDriver> {
-  const { name, clock, log, deadlineMs = DEADLINE_MS } = options;
+  const { name, clock, log, deadlineMs = DEADLINE_MS, backoff = BACKOFF } = options;
   const say = (text: string): void => log({ driver: name, stream: 'supervisor', text });
-  return supervise({ name, clock, deadlineMs, say, open: (connecting) => connect(options, connecting) }, signal);
+  return supervise({ name, clock, deadlineMs, backoff, say, open: (connecting) => connect(options, connecting) }, signal);
 }

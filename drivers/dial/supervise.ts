@@ -22,15 +22,19 @@ export interface SuperviseOptions {
   readonly clock: Clock;
   /** For a call whose caller has no earlier deadline of its own. */
   readonly deadlineMs: number;
+  readonly backoff: Backoff;
   /** One sentence about what happened to the driver. */
   readonly say: (text: string) => void;
   open(signal: AbortSignal): Promise<Link>;
 }
 
-const FIRST_BACKOFF_MS = 1000;
-const LAST_BACKOFF_MS = 30_000;
-/** A driver that held this long is healthy: its next crash is the first again. */
-const STABLE_MS = 60_000;
+/** How long to wait between tries: `firstMs`, doubled up to `lastMs`, and from the start again after a driver held for `stableMs`. */
+export interface Backoff {
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly stableMs: number;
+}
+
 const RECONNECT_MS = 1000;
 
 /** What is known of the driver now, and who waits for it to change. */
@@ -69,8 +73,8 @@ async function* connectionsOf(state: State, signal: AbortSignal): AsyncIterable<
 
 /** Keeps a link until it is down, then opens another, waiting from 1 s to 30 s between tries; ends with `closing`. */
 async function keep(state: State, options: SuperviseOptions, closing: AbortSignal): Promise<void> {
-  const { clock, say } = options;
-  let waitMs = FIRST_BACKOFF_MS;
+  const { clock, say, backoff } = options;
+  let waitMs = backoff.firstMs;
   while (!closing.aborted) {
     const { link } = state;
     if (link !== undefined) {
@@ -79,12 +83,12 @@ async function keep(state: State, options: SuperviseOptions, closing: AbortSigna
       enter(state, undefined);
       await link.stop();
       if (closing.aborted) return;
-      if (clock.monotonic() - since >= STABLE_MS) waitMs = FIRST_BACKOFF_MS;
+      if (clock.monotonic() - since >= backoff.stableMs) waitMs = backoff.firstMs;
       say(`${why}; trying again in ${waitMs} ms`);
     }
     await clock.sleep(waitMs, closing).catch(() => undefined);
     if (closing.aborted) return;
-    waitMs = Math.min(waitMs * 2, LAST_BACKOFF_MS);
+    waitMs = Math.min(waitMs * 2, backoff.lastMs);
     try {
       enter(state, await options.open(closing));
       say('it answers again');

@@ -69,8 +69,9 @@ function checkSpec(context: MutationContext, spec: MachineSpec): void {
     throw fieldInvalid('spec.owner.installation', "must be the fence's installation");
   const bridged = spec.interfaces.find(({ mode }) => mode === 'bridge');
   if (bridged === undefined) return;
-  const { bridge = '' } = bridged;
-  throw new DriverError('NOT_FOUND', 'BRIDGE_NOT_FOUND', `no bridge ${bridge} is allowed on this host`, { metadata: { bridge } });
+  throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'a simulated host has no bridges', {
+    metadata: { interface: bridged.name },
+  });
 }
 
 function ensure(sim: Sim, context: MutationContext, spec: MachineSpec): Machine {

@@ -1,0 +1,180 @@
+import type { Check } from './check.ts';
+import { refusal } from './rig.ts';
+import type { Rig } from './rig.ts';
+
+/** The n-th endpoint is used by one check only, so that it may be closed, drained or left hanging. */
+const CLOSED = 10;
+const DRAINED = 11;
+const HANGING = 12;
+
+async function probes(rig: Rig): Promise<void> {
+  const began = rig.subject.clock.monotonic();
+  expect(await rig.driver.identity.probe(rig.signal)).toEqual({ ready: true });
+  expect(rig.subject.clock.monotonic() - began).toBeLessThan(1000);
+}
+
+/** Who answers, what it can do, and how its endpoints are opened. */
+export const sessionChecks: readonly Check[] = [
+  {
+    title: 'GetInfo says who answers, the same every time',
+    async run(rig) {
+      const info = await rig.driver.identity.getInfo(rig.signal);
+      expect(info.name).toMatch(/^[a-z0-9][a-z0-9.-]*$/);
+      expect([info.version === '', info.instance === '']).toEqual([false, false]);
+      expect(info.contractVersions).toContain('v1alpha1');
+      expect(await rig.driver.identity.getInfo(rig.signal)).toEqual(info);
+    },
+  },
+  {
+    title: 'a driver has the services of its categories',
+    async run(rig) {
+      const { categories } = await rig.driver.identity.getInfo(rig.signal);
+      const { host, machine, pool, disk, operation, power } = rig.driver;
+      const has = { machine: [host, machine], disk: [pool, disk, operation], power: [power] } as const;
+      for (const category of ['machine', 'disk', 'power'] as const) {
+        for (const service of has[category]) expect(service !== undefined).toBe(categories.includes(category));
+      }
+    },
+  },
+  {
+    title: 'capabilities are declared once, the same every time',
+    async run(rig) {
+      const capabilities = await rig.driver.identity.getCapabilities(rig.signal);
+      expect(new Set(capabilities).size).toBe(capabilities.length);
+      expect(await rig.driver.identity.getCapabilities(rig.signal)).toEqual(capabilities);
+    },
+  },
+  { title: 'Probe answers at once', run: probes },
+  {
+    title: 'every field of a configuration has a type, a label and a description',
+    async run(rig) {
+      for (const category of (await rig.driver.identity.getInfo(rig.signal)).categories) {
+        const schema = await rig.driver.identity.getConfigSchema(category, rig.signal);
+        expect(schema).toMatchObject({ type: 'object' });
+        for (const property of Object.values(schema['properties'] ?? {})) {
+          expect(property).toMatchObject({ type: expect.any(String), label: expect.any(String), description: expect.any(String) });
+        }
+      }
+    },
+  },
+  {
+    title: 'a wrong configuration is refused, by its field',
+    async run(rig) {
+      expect(rig.subject.wrongConfigs.length).toBeGreaterThan(0);
+      for (const { category, config, field } of rig.subject.wrongConfigs) {
+        const { ref } = rig.subject.endpoint(category, CLOSED);
+        const { metadata } = await refusal(
+          rig.driver.session.open(ref, config, rig.fence(), rig.signal),
+          'INVALID_ARGUMENT',
+          'CONFIG_INVALID',
+        );
+        expect(metadata['field']).toBe(field);
+      }
+    },
+  },
+  {
+    title: 'a hostile endpoint is refused',
+    async run(rig) {
+      const { ref, config } = rig.subject.endpoint('machine', CLOSED);
+      for (const uid of ['', '../escape', '/etc/passwd', 'a\0b', 'a\nb', '.hidden', 'x'.repeat(64)]) {
+        await refusal(rig.driver.session.open({ ...ref, uid }, config, rig.fence(), rig.signal), 'INVALID_ARGUMENT');
+      }
+    },
+  },
+  {
+    title: 'the same endpoint twice is the same host',
+    async run(rig) {
+      const { ref, config } = rig.subject.endpoint('machine', 0);
+      const first = await rig.hostId();
+      const { session } = await rig.driver.session.open(ref, config, rig.fence(), rig.signal);
+      const observed = await rig.driver.host?.observe({ session, trace: 'x.1' }, rig.signal);
+      expect(observed?.hostId).toBe(first);
+      rig.forget();
+    },
+  },
+  {
+    title: 'an unknown session is SESSION_UNKNOWN for every service, and closing or draining it is success',
+    async run(rig) {
+      const context = { session: 'no-such-session', trace: 'x.1' };
+      await refusal(rig.machine.list(context, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      await refusal(rig.disk.list(context, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      const uid = rig.uid();
+      await refusal(rig.machine.start({ ...context, fence: rig.fence(), cause: 'x' }, uid, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      await rig.driver.session.close('no-such-session', rig.signal);
+      await rig.driver.session.drain('no-such-session', rig.signal);
+    },
+  },
+  {
+    title: "a pool's session is not a host's",
+    async run(rig) {
+      await refusal(rig.machine.list(await rig.look('disk'), rig.signal), 'INVALID_ARGUMENT');
+      await refusal(rig.disk.list(await rig.look('machine'), rig.signal), 'INVALID_ARGUMENT');
+    },
+  },
+  {
+    title: 'closing a session leaves its machines as they are',
+    async run(rig) {
+      const context = await rig.on('machine', { placementEpoch: 1 }, CLOSED);
+      const uid = rig.uid();
+      await rig.machine.ensure(context, rig.spec(uid), rig.signal);
+      await rig.machine.start(context, uid, rig.signal);
+      await rig.driver.session.close(context.session, rig.signal);
+      await refusal(rig.machine.list(context, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      rig.forget();
+      const again = await rig.on('machine', { placementEpoch: 1 }, CLOSED);
+      expect((await rig.machine.get(again, uid, rig.signal))?.power).toBe('running');
+      await rig.machine.stop(again, uid, { mode: 'hard' }, rig.signal);
+      await rig.subject.clock.sleep(100, rig.signal);
+      await rig.machine.delete(again, uid, rig.signal);
+    },
+  },
+  {
+    title: 'a draining session takes nothing new, and its endpoint can be opened again',
+    async run(rig) {
+      const context = await rig.look('machine', DRAINED);
+      await rig.driver.session.drain(context.session, rig.signal);
+      await refusal(rig.machine.list(context, rig.signal), 'UNAVAILABLE', 'DRAINING');
+      rig.forget();
+      expect(await rig.machine.list(await rig.look('machine', DRAINED), rig.signal)).toEqual([]);
+    },
+  },
+  {
+    title: 'Observe says what a host is and has',
+    async run(rig) {
+      const context = await rig.look('machine');
+      const host = await rig.driver.host?.observe(context, rig.signal);
+      expect(host).toMatchObject({ hostId: expect.stringMatching(/./), bootId: expect.stringMatching(/./) });
+      expect(host?.cpus).toBeGreaterThan(0);
+      expect(host?.memoryBytes).toBeGreaterThan(0);
+      const again = await rig.driver.host?.observe(context, rig.signal);
+      expect([again?.hostId, again?.bootId]).toEqual([host?.hostId, host?.bootId]);
+    },
+  },
+  {
+    title: 'Observe says what a pool is and has',
+    async run(rig) {
+      const pool = await rig.driver.pool?.observe(await rig.look('disk'), rig.signal);
+      expect(pool?.poolId).toMatch(/./);
+      expect(pool?.protocols.length).toBeGreaterThan(0);
+      expect(pool?.capacityBytes).toBeGreaterThan(0);
+      expect(pool?.usedBytes).toBeGreaterThanOrEqual(0);
+    },
+  },
+  {
+    title: 'an endpoint that hangs holds up no other',
+    hook: 'hang',
+    async run(rig) {
+      const hanging = await rig.look('machine', HANGING);
+      await rig.subject.hang?.(rig.subject.endpoint('machine', HANGING).ref.uid);
+      const aborting = new AbortController();
+      const stuck = rig.machine.list(hanging, aborting.signal).catch(() => 'ended');
+      const began = rig.subject.clock.monotonic();
+      await rig.machine.list(await rig.look('machine'), rig.signal);
+      await probes(rig);
+      expect(rig.subject.clock.monotonic() - began).toBeLessThan(2000);
+      aborting.abort(new Error('enough'));
+      expect(await stuck).toBe('ended');
+      await rig.subject.heal?.();
+    },
+  },
+];
