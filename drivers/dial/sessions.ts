@@ -1,0 +1,188 @@
+import type { Clock } from '../contract/clock.ts';
+import type { ConfigBag, Driver, DriverEvent, EndpointRef } from '../contract/driver.ts';
+import { DriverError } from '../contract/driver-error.ts';
+import type { Fence } from '../contract/fence.ts';
+import type { DeviceHint, OpenSession, Sessions } from '../contract/sessions.ts';
+import { createHintQueue } from './hints.ts';
+import type { HintQueue } from './hints.ts';
+import type { DialledDriver } from './supervise.ts';
+
+export interface SessionsOptions {
+  /**
+   * Starts, or connects to, the driver of this name; `address` is the endpoint's, for drivers that run elsewhere, and empty for those that
+   * are started here. Called once per driver until it succeeds. Rejects with INVALID_ARGUMENT/DRIVER_UNKNOWN for a name that nobody knows.
+   */
+  dial(name: string, address: string, signal: AbortSignal): Promise<DialledDriver>;
+  readonly clock: Clock;
+}
+
+/** Sessions on drivers that are dialled when they are first asked for; `closeAll` ends the drivers. */
+export interface DialledSessions extends Sessions {
+  closeAll(): Promise<void>;
+}
+
+interface Endpoint {
+  readonly ref: EndpointRef;
+  readonly config: string;
+  readonly instance: string;
+  readonly session: Promise<OpenSession>;
+  /** Known once it is open. */
+  id: string;
+}
+
+/** One driver and the sessions on it. */
+interface Dialled {
+  readonly driver: Promise<DialledDriver>;
+  readonly endpoints: Map<string, Endpoint>;
+  /** Set where dialling failed: when to try again. */
+  retryAtMs: number | undefined;
+  waitMs: number;
+}
+
+const FIRST_WAIT_MS = 1000;
+const LAST_WAIT_MS = 30_000;
+
+type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** The same driver, which tells `lost` of every session that the driver does not know any more. */
+function noticing(driver: Driver, lost: (session: string) => void): Driver {
+  const wrap =
+    (method: AnyMethod): AnyMethod =>
+    async (...args) => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        const { session } = (args[0] ?? {}) as { readonly session?: unknown };
+        const gone = error instanceof DriverError && (error.reason === 'SESSION_UNKNOWN' || error.reason === 'DRAINING');
+        if (gone && typeof session === 'string') lost(session);
+        throw error;
+      }
+    };
+  const services = Object.entries(driver).filter((entry): entry is [string, Record<string, AnyMethod>] => typeof entry[1] === 'object');
+  const wrapped = services.map(([name, service]) => [
+    name,
+    Object.fromEntries(Object.entries(service).map(([key, method]) => [key, wrap(method)])),
+  ]);
+  return { ...driver, ...(Object.fromEntries(wrapped) as Partial<Driver>) };
+}
+
+function hintOf({ endpoints }: Dialled, event: DriverEvent): readonly DeviceHint[] {
+  const all = [...endpoints.values()];
+  if (event.type === 'RESYNC' && event.session === '') return all.map(({ ref }) => ({ endpointUid: ref.uid, uid: '' }));
+  return all.filter(({ id }) => id === event.session).map(({ ref }) => ({ endpointUid: ref.uid, uid: event.uid }));
+}
+
+/** Tells of everything that a driver says, and of every process of it that is new, until `signal` aborts. */
+async function follow(dialled: Dialled, driver: DialledDriver, tell: (hint: DeviceHint) => void, signal: AbortSignal): Promise<void> {
+  for await (const _ of driver.connections(signal)) {
+    for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+    for await (const event of driver.watch(signal)) for (const hint of hintOf(dialled, event)) tell(hint);
+    // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
+    for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+  }
+}
+
+async function openSession(
+  driver: DialledDriver,
+  dialled: Dialled,
+  endpoint: EndpointRef,
+  config: ConfigBag,
+  fence: Fence,
+  signal: AbortSignal,
+): Promise<OpenSession> {
+  const key = `${endpoint.category}/${endpoint.uid}`;
+  const info = driver.instance();
+  if (info === undefined) throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${driver.name} is down`);
+  const bag = JSON.stringify([endpoint, config]);
+  const known = dialled.endpoints.get(key);
+  if (known !== undefined && known.instance === info.instance && known.config === bag) return known.session;
+  const forget = (session: string): void => {
+    if (dialled.endpoints.get(key)?.id === session) dialled.endpoints.delete(key);
+  };
+  const open = async (): Promise<OpenSession> => {
+    const { session: id } = await driver.session.open(endpoint, config, fence, signal);
+    const capabilities = await driver.identity.getCapabilities(signal);
+    return { id, driver: noticing(driver, forget), info, capabilities };
+  };
+  const entry: Endpoint = { ref: endpoint, config: bag, instance: info.instance, session: open(), id: '' };
+  dialled.endpoints.set(key, entry);
+  try {
+    const session = await entry.session;
+    entry.id = session.id;
+    return session;
+  } catch (error) {
+    if (dialled.endpoints.get(key) === entry) dialled.endpoints.delete(key);
+    throw error;
+  }
+}
+
+/** The drivers that have been asked for, each dialled once; a failed dial is remembered for 1 s to 30 s. */
+function createPool(
+  options: SessionsOptions,
+  tell: (hint: DeviceHint) => void,
+  ending: AbortSignal,
+): { get(name: string, address: string): Dialled; all(): readonly Dialled[] } {
+  const pool = new Map<string, Dialled>();
+  const start = (name: string, address: string, waitMs: number): Dialled => {
+    const dialled: Dialled = { driver: options.dial(name, address, ending), endpoints: new Map(), retryAtMs: undefined, waitMs };
+    dialled.driver.then(
+      (driver) => void follow(dialled, driver, tell, ending).catch(() => undefined),
+      () => {
+        dialled.retryAtMs = options.clock.monotonic() + waitMs;
+      },
+    );
+    return dialled;
+  };
+  return {
+    all: () => [...pool.values()],
+    get(name, address) {
+      const key = `${name} ${address}`;
+      const known = pool.get(key);
+      const retry = known?.retryAtMs !== undefined && options.clock.monotonic() >= known.retryAtMs;
+      if (known !== undefined && !retry) return known;
+      const dialled = start(name, address, known === undefined ? FIRST_WAIT_MS : Math.min(known.waitMs * 2, LAST_WAIT_MS));
+      pool.set(key, dialled);
+      return dialled;
+    },
+  };
+}
+
+/** Sessions that are opened once per driver process and configuration, and again when either is new or the driver lost them. */
+export function createSessions(options: SessionsOptions): DialledSessions {
+  const ending = new AbortController();
+  const readers = new Set<HintQueue>();
+  const tell = (hint: DeviceHint): void => {
+    for (const reader of readers) reader.push(hint);
+  };
+  const pool = createPool(options, tell, ending.signal);
+  return {
+    async open(name, endpoint, config, fence, signal) {
+      const dialled = pool.get(name, endpoint.address);
+      return openSession(await dialled.driver, dialled, endpoint, config, fence, signal);
+    },
+    async close(endpointUid, signal) {
+      for (const { endpoints, driver } of pool.all()) {
+        const gone = [...endpoints].filter(([, { ref }]) => ref.uid === endpointUid);
+        for (const [key, { id }] of gone) {
+          endpoints.delete(key);
+          // The driver forgets by itself when it ends; one that is down has nothing to forget.
+          if (id !== '') await (await driver).session.close(id, signal).catch(() => undefined);
+        }
+      }
+    },
+    async *hints(signal) {
+      const queue = createHintQueue();
+      readers.add(queue);
+      try {
+        yield* queue.read(AbortSignal.any([signal, ending.signal]));
+      } finally {
+        readers.delete(queue);
+      }
+    },
+    async closeAll() {
+      ending.abort(new Error('closed'));
+      const drivers = await Promise.allSettled(pool.all().map(({ driver }) => driver));
+      await Promise.allSettled(drivers.map((driver) => (driver.status === 'fulfilled' ? driver.value.close() : undefined)));
+    },
+  };
+}
