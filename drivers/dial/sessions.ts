@@ -95,7 +95,7 @@ async function openSession(
   if (info === undefined) throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${driver.name} is down`);
   const bag = JSON.stringify([endpoint, config]);
   const known = dialled.endpoints.get(key);
-  if (known !== undefined && known.instance === info.instance && known.config === bag) return known.session;
+  if (known?.instance === info.instance && known.config === bag) return known.session;
   const forget = (session: string): void => {
     if (dialled.endpoints.get(key)?.id === session) dialled.endpoints.delete(key);
   };
@@ -182,7 +182,7 @@ export function createSessions(options: SessionsOptions): DialledSessions {
     async closeAll() {
       ending.abort(new Error('closed'));
       const drivers = await Promise.allSettled(pool.all().map(({ driver }) => driver));
-      await Promise.allSettled(drivers.map((driver) => (driver.status === 'fulfilled' ? driver.value.close() : undefined)));
+      await Promise.allSettled(drivers.flatMap((driver) => (driver.status === 'fulfilled' ? [driver.value.close()] : [])));
     },
   };
 }

@@ -75,25 +75,26 @@ async function* connectionsOf(state: State, signal: AbortSignal): AsyncIterable<
 async function keep(state: State, options: SuperviseOptions, closing: AbortSignal): Promise<void> {
   const { clock, say, backoff } = options;
   let waitMs = backoff.firstMs;
-  while (!closing.aborted) {
+  const ended = (): boolean => closing.aborted;
+  while (!ended()) {
     const { link } = state;
     if (link !== undefined) {
       const since = clock.monotonic();
       const why = await link.down;
       enter(state, undefined);
       await link.stop();
-      if (closing.aborted) return;
+      if (ended()) return;
       if (clock.monotonic() - since >= backoff.stableMs) waitMs = backoff.firstMs;
       say(`${why}; trying again in ${waitMs} ms`);
     }
     await clock.sleep(waitMs, closing).catch(() => undefined);
-    if (closing.aborted) return;
+    if (ended()) return;
     waitMs = Math.min(waitMs * 2, backoff.lastMs);
     try {
       enter(state, await options.open(closing));
       say('it answers again');
     } catch (error) {
-      if (!closing.aborted) say(`${error instanceof Error ? error.message : 'it cannot be reached'}; trying again in ${waitMs} ms`);
+      if (!ended()) say(`${error instanceof Error ? error.message : 'it cannot be reached'}; trying again in ${waitMs} ms`);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Driver } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import type { WireCall } from '../contract/wire/call.ts';
 import { DRIVER_CALLS, undecodable, WATCH_CALL } from '../contract/wire/driver.ts';
+import type { ServiceName } from '../contract/wire/driver.ts';
 import { DETAILS_TRAILER, errorTo } from '../contract/wire/error.ts';
 
 /** Told of each error that is no DriverError: a fault of the implementation, which callers see as INTERNAL without its text. */
@@ -34,7 +35,9 @@ function failure(error: unknown): ServerErrorResponse {
   const { code, message, details } = errorTo(error);
   const metadata = new Metadata();
   metadata.set(DETAILS_TRAILER, asBuffer(details));
-  return Object.assign(new Error(message), { code, details: message, metadata });
+  // The numbers of our closed list are gRPC's own.
+  const status: object = { code, details: message, metadata };
+  return Object.assign(new Error(message), status);
 }
 
 /** Aborts when the caller cancels, its connection ends or its deadline passes, and when the process ends. */
@@ -110,10 +113,10 @@ export function handlersOf(
   const definitions: Record<string, Definition> = { watch: definitionOf(WATCH_CALL.path, true) };
   const handlers: UntypedServiceImplementation = { watch: watchHandler(driver, ending, onFault) };
   for (const [service, calls] of Object.entries(DRIVER_CALLS)) {
-    const implementation = driver[service as keyof typeof DRIVER_CALLS] as unknown as Readonly<Record<string, AnyMethod>> | undefined;
-    for (const [name, call] of Object.entries(calls)) {
+    const implementation = driver[service as ServiceName] as unknown as Readonly<Record<string, AnyMethod>> | undefined;
+    for (const [name, call] of Object.entries(calls as unknown as Readonly<Record<string, AnyCall>>)) {
       definitions[`${service}.${name}`] = definitionOf(call.path, false);
-      handlers[`${service}.${name}`] = unaryHandler(call as unknown as AnyCall, implementation?.[name], ending, onFault);
+      handlers[`${service}.${name}`] = unaryHandler(call, implementation?.[name], ending, onFault);
     }
   }
   return { definitions, handlers };

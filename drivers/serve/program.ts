@@ -76,13 +76,13 @@ export async function runProgram(
     io.stdin.resume();
   }
   const ending = AbortSignal.any([signal, orphaned.signal]);
-  const { driver, close } = await open(options.stateDir, ending);
+  const opened = await open(options.stateDir, ending);
   try {
     const onFault = (call: string, error: unknown): void =>
       io.log(`${call}: ${error instanceof Error ? (error.stack ?? error.message) : 'failed'}`);
-    await serve(driver, { listen: options.listen, announce: io.print, onFault }, ending);
+    await serve(opened.driver, { listen: options.listen, announce: io.print, onFault }, ending);
   } finally {
-    await close();
+    await opened.close();
     // An open pipe would keep the process alive.
     io.stdin.destroy();
   }

@@ -11,7 +11,7 @@ import type { World } from './world.ts';
 export const PROTOCOL = 'sim';
 
 function diskAt(world: World, { uid, connection }: MachineDisk): DiskDoc {
-  const found = diskDoc(world, connection.attributes['pool'] ?? '', uid);
+  const found = diskDoc(world, connection.attributes.pool ?? '', uid);
   if (found === undefined) throw new DriverError('NOT_FOUND', 'DISK_NOT_FOUND', `there is no disk ${uid}`, { metadata: { uid } });
   return found;
 }

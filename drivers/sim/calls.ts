@@ -6,9 +6,13 @@ import type { KeyedLock } from '../contract/keyed-lock.ts';
 import { checkFence } from '../contract/names.ts';
 import type { CallSite, Faults } from './faults.ts';
 import { journalBegin, journalEnd } from './journal.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 
-type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
+type AnyMethod = (...args: readonly unknown[]) => unknown;
+type Lifted = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** The services of a simulated driver, each done when its method returns. */
+export type ImmediateDriver = { readonly [K in Exclude<keyof Driver, 'watch' | 'power'>]-?: Immediate<Required<Driver>[K]> };
 
 const isContext = (value: unknown): value is MutationContext =>
   typeof value === 'object' && value !== null && 'session' in value && 'fence' in value;
@@ -18,7 +22,8 @@ function uidOf(argument: unknown): string {
   if (typeof argument === 'string') return argument;
   if (typeof argument !== 'object' || argument === null) return '';
   const { uid, owner } = argument as { readonly uid?: unknown; readonly owner?: { readonly uid?: unknown } };
-  return String(uid ?? owner?.uid ?? '');
+  const named = uid ?? owner?.uid;
+  return typeof named === 'string' ? named : '';
 }
 
 function endpointOf(sim: Sim, service: string, context: unknown): string {
@@ -51,9 +56,9 @@ async function mutate(
 }
 
 /** The same services with what every call has in common: sessions, fences, faults, the lock and the journal. */
-export function withCalls<S extends Partial<Driver>>(sim: Sim, services: S, faults: Faults, lock: KeyedLock): S {
+export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, lock: KeyedLock): Omit<Driver, 'watch' | 'power'> {
   const wrap =
-    (service: string, name: string, method: AnyMethod): AnyMethod =>
+    (service: string, name: string, method: AnyMethod): Lifted =>
     async (...args) => {
       const signal = args.at(-1) as AbortSignal;
       const call = `${service}.${name}`;
@@ -61,9 +66,9 @@ export function withCalls<S extends Partial<Driver>>(sim: Sim, services: S, faul
       const [context, subject] = args;
       const site: CallSite = { call, endpoint: endpointOf(sim, service, context), uid: args.length > 2 ? uidOf(subject) : '' };
       // A fault may have waited: an effect after the caller gave up would be one that nobody asked for.
-      const effect = async (): Promise<unknown> => {
+      const effect = (): Promise<unknown> => {
         if (signal.aborted) throw abortedError(signal, call);
-        return method(...args);
+        return Promise.resolve(method(...args.slice(0, -1)));
       };
       const faulty = (run: () => Promise<unknown>): Promise<unknown> => faults.run(site, run, signal);
       if (!isContext(context)) return faulty(effect);
@@ -74,5 +79,5 @@ export function withCalls<S extends Partial<Driver>>(sim: Sim, services: S, faul
     const all = Object.entries(methods as unknown as Readonly<Record<string, AnyMethod>>);
     return [service, Object.fromEntries(all.map(([name, method]) => [name, wrap(service, name, method)]))];
   });
-  return Object.fromEntries(entries) as S;
+  return Object.fromEntries(entries) as unknown as Omit<Driver, 'watch' | 'power'>;
 }

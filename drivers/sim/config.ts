@@ -25,7 +25,10 @@ export interface PoolConfig {
   readonly poolId: string;
 }
 
-type Property = Readonly<Record<string, Json>> & { readonly type: string; readonly default: Json };
+type Property = Readonly<Record<string, Json>> & { readonly type: string; readonly default: Json; readonly pattern?: string };
+
+/** A checked value, by its property's type. */
+type Values = Readonly<Record<string, string | number | boolean>>;
 
 const quantity = (label: string, description: string, fallback: string): Property => {
   return { type: 'string', format: 'quantity', pattern: QUANTITY_PATTERN, maxLength: 32, default: fallback, label, description };
@@ -75,8 +78,8 @@ function bounded(field: string, property: Property, value: number): number {
   return value;
 }
 
-function valueOf(field: string, property: Property, value: Json): Json {
-  if (property['format'] === 'quantity') {
+function valueOf(field: string, property: Property, value: Json): string | number | boolean {
+  if (property.format === 'quantity') {
     const bytes = bytesIn(value);
     if (bytes === undefined) throw invalid(field, 'must be a quantity such as 512Mi, 1.5Gi or 1000000');
     return bytes;
@@ -90,16 +93,17 @@ function valueOf(field: string, property: Property, value: Json): Json {
     return value;
   }
   if (typeof value !== 'string' || value.length > 1024) throw invalid(field, 'must be a text of at most 1024 characters');
-  if (!new RegExp(String(property['pattern'])).test(value)) throw invalid(field, `must match ${String(property['pattern'])}`);
+  const { pattern = '' } = property;
+  if (!new RegExp(pattern).test(value)) throw invalid(field, `must match ${pattern}`);
   return value;
 }
 
-function read(category: Category, bag: ConfigBag): Readonly<Record<string, Json>> {
+function read(category: Category, bag: ConfigBag): Values {
   const properties = PROPERTIES[category];
   for (const key of Object.keys(bag)) {
     if (!Object.hasOwn(properties, key)) throw invalid(key, `is not known; known are ${Object.keys(properties).join(', ')}`);
   }
-  const entries = Object.entries(properties).map(([key, property]): [string, Json] => [
+  const entries = Object.entries(properties).map(([key, property]): [string, string | number | boolean] => [
     key,
     valueOf(key, property, bag[key] ?? property.default),
   ]);
@@ -110,13 +114,13 @@ function read(category: Category, bag: ConfigBag): Readonly<Record<string, Json>
 export function readHostConfig(bag: ConfigBag): HostConfig {
   const values = read('machine', bag);
   return {
-    cpus: Number(values['cpus']),
-    memoryBytes: Number(values['memory']),
-    storageBytes: Number(values['storage']),
-    bootDelayMs: Number(values['bootDelayMs']),
-    stopDelayMs: Number(values['stopDelayMs']),
-    ignoreShutdown: values['ignoreShutdown'] === true,
-    hostId: String(values['hostId']),
+    cpus: Number(values.cpus),
+    memoryBytes: Number(values.memory),
+    storageBytes: Number(values.storage),
+    bootDelayMs: Number(values.bootDelayMs),
+    stopDelayMs: Number(values.stopDelayMs),
+    ignoreShutdown: values.ignoreShutdown === true,
+    hostId: String(values.hostId),
   };
 }
 
@@ -136,14 +140,14 @@ function imagesIn(list: string): Readonly<Record<string, number>> {
 /** A pool's bag, checked; INVALID_ARGUMENT/CONFIG_INVALID with metadata.field. */
 export function readPoolConfig(bag: ConfigBag): PoolConfig {
   const values = read('disk', bag);
-  const hosts = String(values['reachableFrom'])
+  const hosts = String(values.reachableFrom)
     .split(',')
     .filter((host) => host !== '');
   return {
-    capacityBytes: Number(values['capacity']),
-    copyBytesPerSecond: Math.max(Number(values['copyRate']), 1),
-    images: imagesIn(String(values['images'])),
+    capacityBytes: Number(values.capacity),
+    copyBytesPerSecond: Math.max(Number(values.copyRate), 1),
+    images: imagesIn(String(values.images)),
     reachableFrom: hosts.length === 0 ? undefined : hosts,
-    poolId: String(values['poolId']),
+    poolId: String(values.poolId),
   };
 }

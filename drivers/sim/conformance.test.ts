@@ -79,9 +79,15 @@ async function startProcess(): Promise<Subject> {
       await control({ do: 'plant', what: 'disk', pool, id });
       return id;
     },
-    hang: async (endpoint) => void (await control({ do: 'fault', call: '*', endpoint, count: 0, action: { do: 'hang' } })),
-    slow: async (endpoint, ms) => void (await control({ do: 'fault', call: '*', endpoint, count: 0, action: { do: 'delay', ms } })),
-    heal: async () => void (await control({ do: 'clear' })),
+    hang: async (endpoint) => {
+      await control({ do: 'fault', call: '*', endpoint, count: 0, action: { do: 'hang' } });
+    },
+    slow: async (endpoint, ms) => {
+      await control({ do: 'fault', call: '*', endpoint, count: 0, action: { do: 'delay', ms } });
+    },
+    heal: async () => {
+      await control({ do: 'clear' });
+    },
     async stop() {
       await driver.close();
       rmSync(folder, { recursive: true });

@@ -22,7 +22,7 @@ function text(request: Request, key: string): string {
 
 function plant({ sim }: SimDriver, request: Request): void {
   if (text(request, 'what') === 'machine') return plantMachine(sim, text(request, 'host'), text(request, 'id'));
-  plantDisk(sim, text(request, 'pool'), text(request, 'id'), bytesIn(request['size']) ?? 2 ** 30);
+  plantDisk(sim, text(request, 'pool'), text(request, 'id'), bytesIn(request.size) ?? 2 ** 30);
 }
 
 const COMMANDS: Readonly<Record<string, (driver: SimDriver, request: Request) => unknown>> = {
@@ -44,7 +44,7 @@ function answer(driver: SimDriver, line: string): object {
   try {
     const request = JSON.parse(line) as unknown;
     if (typeof request !== 'object' || request === null) throw new Error('a request is an object');
-    const name = String((request as Request)['do']);
+    const name = String((request as Request).do);
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined) throw new Error(`do must be one of ${Object.keys(COMMANDS).join(', ')}`);
     return { ok: true, result: command(driver, request as Request) ?? null };

@@ -8,7 +8,7 @@ import { diskDoc, diskDocs, operationDoc, passLeader, passServed, poolDoc, tombs
 import type { DiskDoc, OperationDoc, PoolDoc } from './documents.ts';
 import { checkOurs } from './machines.ts';
 import { progressOf } from './operations.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 
 /** What an empty disk takes. */
 const EMPTY_BYTES = 2 ** 18;
@@ -108,7 +108,7 @@ function fill(
     passLeader(sim.world, context.fence);
     const nowMs = sim.clock.now();
     const known = operationDoc(sim.world, pool.uid, operationId);
-    if (known !== undefined && known.asked === asked) return progressOf(known, nowMs);
+    if (known?.asked === asked) return progressOf(known, nowMs);
     if (known !== undefined || ours(sim, pool, owner.uid, context.fence.installation) !== undefined) {
       const what = known === undefined ? `the disk ${owner.uid} is there` : `the operation ${operationId} is other work`;
       throw new DriverError('ALREADY_EXISTS', 'OTHER_CONTENT', what, { metadata: { uid: owner.uid } });
@@ -216,14 +216,14 @@ export function disksIn(sim: Sim, poolUid: string): readonly Disk[] {
 }
 
 /** Disks of simulated pools. */
-export function simDisks(sim: Sim): DiskService {
+export function simDisks(sim: Sim): Immediate<DiskService> {
   return {
-    ensure: async (context, { owner, sizeBytes }) => ensure(sim, context, owner, sizeBytes),
-    async import(context, { image, ...disk }) {
+    ensure: (context, { owner, sizeBytes }) => ensure(sim, context, owner, sizeBytes),
+    import(context, { image, ...disk }) {
       checkBareName('image', image);
       return fill(sim, context, { ...disk, from: `image ${image}` }, (pool) => imageOf(pool, image));
     },
-    async clone(context, { sourceUid, ...disk }) {
+    clone(context, { sourceUid, ...disk }) {
       checkUid('sourceUid', sourceUid);
       return fill(sim, context, { ...disk, from: `disk ${sourceUid}` }, (pool) => {
         const source = ours(sim, pool, sourceUid, context.fence.installation);
@@ -231,23 +231,23 @@ export function simDisks(sim: Sim): DiskService {
         return { size: source.sizeBytes, actual: source.actualSizeBytes };
       });
     },
-    async expand(context, { uid, sizeBytes }) {
+    expand(context, { uid, sizeBytes }) {
       checkBytes('sizeBytes', sizeBytes);
       return changeDisk(sim, context, uid, (found, pool) => expand(sim, context, found, pool, sizeBytes));
     },
-    delete: async (context, uid) => leave(sim, context, uid, 'delete'),
-    release: async (context, uid) => leave(sim, context, uid, 'release'),
-    async get({ session }, uid) {
+    delete: (context, uid) => leave(sim, context, uid, 'delete'),
+    release: (context, uid) => leave(sim, context, uid, 'release'),
+    get({ session }, uid) {
       checkUid('uid', uid);
       const found = diskDoc(sim.world, poolOf(sim, session).uid, uid);
       return found === undefined || found.readyMs > sim.clock.now() ? undefined : view(found);
     },
-    list: async ({ session }) => disksIn(sim, poolOf(sim, session).uid),
-    async publish(context, { uid, hostId }) {
+    list: ({ session }) => disksIn(sim, poolOf(sim, session).uid),
+    publish(context, { uid, hostId }) {
       checkBareName('hostId', hostId);
       return changeDisk(sim, context, uid, (found, pool) => publish(sim, context, found, pool, hostId));
     },
-    async unpublish(context, { uid, hostId }) {
+    unpublish(context, { uid, hostId }) {
       checkBareName('hostId', hostId);
       unpublish(sim, context, uid, hostId);
     },

@@ -15,7 +15,7 @@ import { createHints, watchWorld } from './hints.ts';
 import { simMachines } from './machines.ts';
 import { simOperations } from './operations.ts';
 import { createSessionTable } from './sessions.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 import { openWorld } from './world.ts';
 
 const TOMBSTONE_MS = 7 * 24 * 3_600_000;
@@ -50,13 +50,13 @@ export interface SimDriver {
   close(): void;
 }
 
-function simIdentity(version: string): IdentityService {
+function simIdentity(version: string): Immediate<IdentityService> {
   const instance = randomBytes(8).toString('hex');
   return {
-    getInfo: async () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk'] }),
-    getCapabilities: async () => CAPABILITIES,
-    getConfigSchema: async (category) => simConfigSchema(category),
-    probe: async () => ({ ready: true }),
+    getInfo: () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk'] }),
+    getCapabilities: () => CAPABILITIES,
+    getConfigSchema: (category) => simConfigSchema(category),
+    probe: () => ({ ready: true }),
   };
 }
 
@@ -71,6 +71,7 @@ export function createSimDriver({ worldFile, clock, version, die = () => undefin
   const before = clock.now() - TOMBSTONE_MS;
   world.write(() => world.run("DELETE FROM tombstones WHERE json_extract(doc, '$.atMs') < ?", before));
   const services = {
+    identity: simIdentity(version),
     session: simSessions(sim),
     host: simHosts(sim),
     machine: simMachines(sim),
@@ -79,7 +80,6 @@ export function createSimDriver({ worldFile, clock, version, die = () => undefin
     operation: simOperations(sim),
   };
   const driver: Driver = {
-    identity: simIdentity(version),
     ...withCalls(sim, services, faults, createKeyedLock()),
     watch: (signal) => watchWorld(hub, world, clock, AbortSignal.any([signal, ending.signal])),
   };

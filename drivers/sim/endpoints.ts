@@ -8,7 +8,7 @@ import { disksIn } from './disks.ts';
 import { hostDoc, machineDocs, operationDocs, passLeader, poolDoc } from './documents.ts';
 import { momentsOf } from './machine-state.ts';
 import { machinesOn } from './machines.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 
 /** Hints for what was under way when an earlier process ended. */
 function resume(sim: Sim, category: 'machine' | 'disk', uid: string): void {
@@ -24,9 +24,9 @@ function resume(sim: Sim, category: 'machine' | 'disk', uid: string): void {
 }
 
 /** Opens simulated endpoints: a host or a pool comes into the world with its first session. */
-export function simSessions(sim: Sim): SessionService {
+export function simSessions(sim: Sim): Immediate<SessionService> {
   return {
-    async open(endpoint, config, fence) {
+    open(endpoint, config, fence) {
       const { category, uid, name } = endpoint;
       checkUid('endpoint.uid', uid);
       checkFence('fence', fence);
@@ -47,8 +47,8 @@ export function simSessions(sim: Sim): SessionService {
       resume(sim, category, uid);
       return { session };
     },
-    close: async (session) => sim.sessions.close(session),
-    drain: async (session) => sim.sessions.drain(session),
+    close: (session) => sim.sessions.close(session),
+    drain: (session) => sim.sessions.drain(session),
   };
 }
 
@@ -57,9 +57,9 @@ function gone(what: string): DriverError {
 }
 
 /** What is true of simulated hosts. */
-export function simHosts(sim: Sim): HostService {
+export function simHosts(sim: Sim): Immediate<HostService> {
   return {
-    async observe({ session }) {
+    observe({ session }) {
       const { uid } = sim.sessions.endpoint(session, 'machine');
       const host = hostDoc(sim.world, uid);
       if (host === undefined) throw gone('host');
@@ -71,9 +71,9 @@ export function simHosts(sim: Sim): HostService {
 }
 
 /** What is true of simulated pools. */
-export function simPools(sim: Sim): PoolService {
+export function simPools(sim: Sim): Immediate<PoolService> {
   return {
-    async observe({ session }) {
+    observe({ session }) {
       const { uid } = sim.sessions.endpoint(session, 'disk');
       const pool = poolDoc(sim.world, uid);
       if (pool === undefined) throw gone('pool');

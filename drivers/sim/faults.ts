@@ -117,11 +117,11 @@ export function readFault(value: unknown): Fault {
   const fault = value as Partial<Record<keyof Fault, unknown>>;
   const action = (fault.action ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof fault.call !== 'string') throw new Error('call must name a call, such as machine.start, machine.* or *');
-  if (!ACTIONS.includes(String(action['do']))) throw new Error(`action.do must be one of ${ACTIONS.join(', ')}`);
-  if (action['do'] === 'delay' && !(Number(action['ms']) >= 0)) throw new Error('action.ms must be a number of milliseconds');
-  if (action['do'] === 'error' && !Object.hasOwn(DRIVER_ERROR_CODES, String(action['code'])))
+  if (!ACTIONS.includes(String(action.do))) throw new Error(`action.do must be one of ${ACTIONS.join(', ')}`);
+  if (action.do === 'delay' && !(Number(action.ms) >= 0)) throw new Error('action.ms must be a number of milliseconds');
+  if (action.do === 'error' && !Object.hasOwn(DRIVER_ERROR_CODES, String(action.code)))
     throw new Error('action.code must be a code of the contract');
-  const reason = action['reason'];
+  const reason = action.reason;
   if (reason !== undefined && !DRIVER_ERROR_REASONS.some((known) => known === reason))
     throw new Error('action.reason must be a reason of the contract');
   if (fault.count !== undefined && !(Number.isInteger(fault.count) && Number(fault.count) >= 0))

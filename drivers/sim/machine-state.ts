@@ -51,7 +51,7 @@ export function observed(machine: MachineDoc, nowMs: number, sizeOf: (pool: stri
     cpus: now.cpus,
     memoryBytes: now.memoryBytes,
     disks: now.disks.map(({ name, uid, readOnly, connection }) => {
-      return { name, uid, readOnly, sizeBytes: sizeOf(connection.attributes['pool'] ?? '', uid) };
+      return { name, uid, readOnly, sizeBytes: sizeOf(connection.attributes.pool ?? '', uid) };
     }),
     interfaces: now.interfaces.map(({ name, mac }) => ({ name, mac, addresses: booted ? [addressOf(mac)] : [] })),
     pendingChanges: machine.active === undefined ? [] : differences(machine.active, machine.description),

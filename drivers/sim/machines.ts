@@ -8,7 +8,7 @@ import { diskDoc, hostDoc, machineDoc, machineDocs, passLeader, tombstone } from
 import type { Description, HostDoc, MachineDoc } from './documents.ts';
 import { checkAttachable, checkDisks } from './attachments.ts';
 import { momentsOf, observed, settled } from './machine-state.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 
 const MAX_STOP_MS = 24 * 3_600_000;
 
@@ -170,7 +170,7 @@ function detach(sim: Sim, machine: MachineDoc, host: HostDoc, diskUid: string): 
 
 function grow(sim: Sim, machine: MachineDoc, host: HostDoc, diskUid: string, sizeBytes: number): Machine {
   const attached = (machine.active ?? machine.description).disks.find(({ uid }) => uid === diskUid);
-  const pool = attached?.connection.attributes['pool'] ?? '';
+  const pool = attached?.connection.attributes.pool ?? '';
   const disk = diskDoc(sim.world, pool, diskUid);
   if (attached === undefined || disk === undefined) {
     throw new DriverError('NOT_FOUND', 'DISK_NOT_FOUND', `the machine has no disk ${diskUid}`, { metadata: { uid: diskUid } });
@@ -188,33 +188,33 @@ export function machinesOn(sim: Sim, hostUid: string): readonly Machine[] {
 }
 
 /** Machines of simulated hosts. */
-export function simMachines(sim: Sim): MachineService {
+export function simMachines(sim: Sim): Immediate<MachineService> {
   const get = (session: string, uid: string): Machine | undefined => {
     checkUid('uid', uid);
     const found = machineDoc(sim.world, hostOf(sim, session).uid, uid);
     return found === undefined ? undefined : view(sim, found);
   };
   return {
-    ensure: async (context, spec) => ensure(sim, context, spec),
-    start: async (context, uid) => changeMachine(sim, context, uid, (machine, host) => start(sim, machine, host)),
-    async stop(context, uid, how) {
+    ensure: (context, spec) => ensure(sim, context, spec),
+    start: (context, uid) => changeMachine(sim, context, uid, (machine, host) => start(sim, machine, host)),
+    stop(context, uid, how) {
       if (how.mode === 'graceful') checkCount('deadlineMs', how.deadlineMs, 0, MAX_STOP_MS);
       const deadlineMs = how.mode === 'graceful' ? how.deadlineMs : undefined;
       return changeMachine(sim, context, uid, (machine, host) => stop(sim, machine, host, deadlineMs));
     },
-    delete: async (context, uid) => leave(sim, context, uid, 'delete'),
-    release: async (context, uid) => leave(sim, context, uid, 'release'),
-    get: async ({ session }, uid) => get(session, uid),
-    list: async ({ session }) => machinesOn(sim, hostOf(sim, session).uid),
-    async attachDisk(context, uid, disk) {
+    delete: (context, uid) => leave(sim, context, uid, 'delete'),
+    release: (context, uid) => leave(sim, context, uid, 'release'),
+    get: ({ session }, uid) => get(session, uid),
+    list: ({ session }) => machinesOn(sim, hostOf(sim, session).uid),
+    attachDisk(context, uid, disk) {
       checkMachineDisk('disk', disk);
       return changeMachine(sim, context, uid, (machine, host) => attach(sim, machine, host, disk));
     },
-    async detachDisk(context, uid, diskUid) {
+    detachDisk(context, uid, diskUid) {
       checkUid('diskUid', diskUid);
       return changeMachine(sim, context, uid, (machine, host) => detach(sim, machine, host, diskUid));
     },
-    async growDisk(context, uid, disk) {
+    growDisk(context, uid, disk) {
       checkUid('disk.uid', disk.uid);
       checkBytes('disk.sizeBytes', disk.sizeBytes);
       return changeMachine(sim, context, uid, (machine, host) => grow(sim, machine, host, disk.uid, disk.sizeBytes));

@@ -3,7 +3,7 @@ import { passObject } from '../contract/fence-check.ts';
 import { checkOperationId } from '../contract/names.ts';
 import { diskDoc, operationDoc, operationDocs, passLeader } from './documents.ts';
 import type { OperationDoc } from './documents.ts';
-import type { Sim } from './sim.ts';
+import type { Immediate, Sim } from './sim.ts';
 
 /** How far work has come at `nowMs`. */
 export function progressOf({ id, uid, bytes, startedMs, endsMs, cancelled }: OperationDoc, nowMs: number): Operation {
@@ -13,16 +13,16 @@ export function progressOf({ id, uid, bytes, startedMs, endsMs, cancelled }: Ope
 }
 
 /** Imports and clones of simulated pools. */
-export function simOperations(sim: Sim): OperationService {
+export function simOperations(sim: Sim): Immediate<OperationService> {
   const poolOf = (session: string): string => sim.sessions.endpoint(session, 'disk').uid;
   return {
-    async get({ session }, id) {
+    get({ session }, id) {
       checkOperationId('id', id);
       const found = operationDoc(sim.world, poolOf(session), id);
       return found === undefined ? undefined : progressOf(found, sim.clock.now());
     },
-    list: async ({ session }) => operationDocs(sim.world, poolOf(session)).map((found) => progressOf(found, sim.clock.now())),
-    async cancel(context, id) {
+    list: ({ session }) => operationDocs(sim.world, poolOf(session)).map((found) => progressOf(found, sim.clock.now())),
+    cancel(context, id) {
       checkOperationId('id', id);
       const pool = poolOf(context.session);
       sim.world.write(() => {

@@ -3,6 +3,11 @@ import type { DriverEvent } from '../contract/driver.ts';
 import type { SessionTable } from './sessions.ts';
 import type { World } from './world.ts';
 
+/** A service whose work is done when its method returns: the simulated world waits for nothing. */
+export type Immediate<S> = {
+  readonly [K in keyof S]: S[K] extends (...args: [...infer A, AbortSignal]) => Promise<infer R> ? (...args: A) => R : never;
+};
+
 /** What the services of one process share. */
 export interface Sim {
   readonly world: World;

@@ -43,7 +43,7 @@ function open(file: string): DatabaseSync {
   db.exec('BEGIN IMMEDIATE');
   db.exec(TABLES);
   db.prepare("INSERT OR IGNORE INTO meta VALUES ('schema', ?)").run(String(SCHEMA_VERSION));
-  const found = db.prepare("SELECT value FROM meta WHERE key = 'schema'").get()?.['value'];
+  const found = db.prepare("SELECT value FROM meta WHERE key = 'schema'").get()?.value;
   db.exec('COMMIT');
   if (found === String(SCHEMA_VERSION)) return db;
   db.close();
@@ -77,7 +77,7 @@ export function openWorld(file: string): World {
     },
     get(table, place, uid) {
       const row = prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).get(place, uid);
-      return row === undefined ? undefined : parse(row['doc']);
+      return row === undefined ? undefined : parse(row.doc);
     },
     list: (table, place) =>
       prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ?`)
@@ -91,7 +91,7 @@ export function openWorld(file: string): World {
     remove: (table, place, uid) => void prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid),
     run: (sql, ...values) => Number(prepare(sql).run(...values).lastInsertRowid),
     rows: (sql, ...values) => prepare(sql).all(...values),
-    version: () => Number(prepare('PRAGMA data_version').get()?.['data_version']),
+    version: () => Number(prepare('PRAGMA data_version').get()?.data_version),
     close: () => db.close(),
   };
 }

@@ -24,7 +24,7 @@ const HOSTILE = [
 async function refusesSpec(rig: Rig, over: Partial<MachineSpec>): Promise<void> {
   const [uid, context] = [rig.uid(), await rig.on('machine', { placementEpoch: 1 })];
   const { metadata } = await refusal(rig.machine.ensure(context, rig.spec(uid, over), rig.signal), 'INVALID_ARGUMENT', 'FIELD_INVALID');
-  expect(metadata['field']).toMatch(/./);
+  expect(metadata.field).toMatch(/./);
   expect(await rig.machine.get(context, uid, rig.signal)).toBeUndefined();
 }
 
