@@ -62,7 +62,7 @@ async function connect({ address, tls, clock, probeMs = PROBE_MS }: DialAddressO
       channel.close();
       return Promise.resolve();
     };
-    return { channel, info, down, stop };
+    return { channel, info, pid: undefined, down, stop };
   } catch (error) {
     channel.close();
     throw error;

@@ -9,6 +9,8 @@ import type { Channel } from './channel.ts';
 export interface Link {
   readonly channel: Channel;
   readonly info: DriverInfo;
+  /** Of the process, where it is ours. */
+  readonly pid: number | undefined;
   /** Resolves, with a sentence, when the process or the connection is gone; it does not come back. */
   readonly down: Promise<string>;
   /** Ends the connection, and the process where it is ours. */

@@ -8,6 +8,7 @@ export async function plugDriver(driver: Driver, signal: AbortSignal): Promise<D
     ...driver,
     name: info.name,
     instance: () => info,
+    pid: () => undefined,
     async *connections(until) {
       yield info;
       if (until.aborted) return;

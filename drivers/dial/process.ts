@@ -109,7 +109,7 @@ async function firstLine(
 }
 
 /** Starts the program and greets it. UNAVAILABLE, with nothing left running, where that fails. */
-export async function startProgram(program: ProgramToStart, signal: AbortSignal): Promise<Link & { readonly pid: number }> {
+export async function startProgram(program: ProgramToStart, signal: AbortSignal): Promise<Link> {
   privateFolder(program.socketDir);
   mkdirSync(program.stateDir, { recursive: true, mode: 0o700 });
   const socket = socketIn(program);
@@ -135,7 +135,7 @@ export async function startProgram(program: ProgramToStart, signal: AbortSignal)
       throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${program.name} listens at ${address}, not where it was told`);
     const info = await greet(channel, starting);
     const silent = untilSilent(channel, info, program.probeMs, program.clock, ending.signal).catch(() => 'it was stopped');
-    return { channel, info, pid: child.pid ?? 0, stop, down: Promise.race([exited, silent]) };
+    return { channel, info, pid: child.pid, stop, down: Promise.race([exited, silent]) };
   } catch (error) {
     await stop();
     throw error;

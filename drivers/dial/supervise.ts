@@ -11,6 +11,8 @@ export interface DialledDriver extends Driver {
   readonly name: string;
   /** Who answers now; undefined while it is down. */
   instance(): DriverInfo | undefined;
+  /** The process that answers now, where it is ours. */
+  pid(): number | undefined;
   /** The process that answers now, and every one that comes after it; only the newest waits for a slow reader. Ends with `signal` and `close`. */
   connections(signal: AbortSignal): AsyncIterable<DriverInfo>;
   /** Ends the connection, and the process where it is ours; what the driver manages stays. */
@@ -134,6 +136,7 @@ export async function supervise(options: SuperviseOptions, signal: AbortSignal):
     ...driver,
     name: options.name,
     instance: () => state.link?.info,
+    pid: () => state.link?.pid,
     connections: (until) => connectionsOf(state, AbortSignal.any([until, closing.signal])),
     async close() {
       closing.abort(new Error('closed'));

@@ -1,0 +1,89 @@
+import { realClock } from '../../test/programs/clock.ts';
+import type { EndpointRef } from '../contract/driver.ts';
+import { DriverError } from '../contract/driver-error.ts';
+import type { DeviceHint } from '../contract/sessions.ts';
+import { createSimDriver } from '../sim/driver.ts';
+import { plugDriver } from './plug.ts';
+import { createSessions } from './sessions.ts';
+import type { DialledSessions } from './sessions.ts';
+
+const { signal } = new AbortController();
+const fence = { installation: 'i', shard: 's', incarnation: 1, epoch: 1, generation: 1, placementEpoch: 1 };
+const host: EndpointRef = { category: 'machine', uid: 'h', name: 'h', address: '' };
+const owner = { installation: 'i', kind: 'VirtualMachine', namespace: 'default', name: 'vm', uid: 'vm-1' };
+const spec = { owner, cpus: 1, memoryBytes: 2 ** 28, disks: [], interfaces: [] };
+
+let sessions: DialledSessions;
+let dials = 0;
+const sim = createSimDriver({ worldFile: ':memory:', clock: realClock, version: '0' });
+
+beforeEach(() => {
+  dials = 0;
+  const dial = async (name: string): Promise<Awaited<ReturnType<typeof plugDriver>>> => {
+    dials += 1;
+    if (name === 'sim') return plugDriver(sim.driver, signal);
+    throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `no driver is called ${name}`);
+  };
+  sessions = createSessions({ dial, clock: realClock });
+});
+
+afterEach(() => sessions.closeAll());
+afterAll(() => sim.close());
+
+test('an endpoint is opened once, however often it is asked for, and again when its configuration changed', async () => {
+  const all = await Promise.all(Array.from({ length: 20 }, () => sessions.open('sim', host, {}, fence, signal)));
+  expect(new Set(all.map((session) => session)).size).toBe(1);
+  expect(all[0]?.capabilities).toContain('disk-protocol.sim');
+  expect(dials).toBe(1);
+  await sessions.open('sim', host, { cpus: 3 }, fence, signal);
+  const { id, driver } = await sessions.open('sim', host, { cpus: 3 }, fence, signal);
+  expect((await driver.host?.observe({ session: id, trace: '' }, signal))?.cpus).toBe(3);
+});
+
+test('a session that the driver lost is opened again', async () => {
+  const first = await sessions.open('sim', host, {}, fence, signal);
+  await sim.driver.session.close(first.id, signal);
+  const lost = first.driver.machine?.list({ session: first.id, trace: '' }, signal);
+  await expect(lost).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'SESSION_UNKNOWN' });
+  const again = await sessions.open('sim', host, {}, fence, signal);
+  expect(again.id).not.toBe(first.id);
+  expect(await again.driver.machine?.list({ session: again.id, trace: '' }, signal)).toEqual([]);
+});
+
+test('an unknown driver is DRIVER_UNKNOWN, and asked for again only after a while', async () => {
+  for (const _ of [1, 2, 3])
+    await expect(sessions.open('odd', host, {}, fence, signal)).rejects.toMatchObject({ reason: 'DRIVER_UNKNOWN' });
+  expect(dials).toBe(1);
+});
+
+test('a wrong configuration is refused every time, by its field', async () => {
+  for (const _ of [1, 2]) {
+    const opened = sessions.open('sim', { ...host, uid: 'other' }, { cpus: 0 }, fence, signal);
+    await expect(opened).rejects.toMatchObject({ reason: 'CONFIG_INVALID', metadata: { field: 'cpus' } });
+  }
+});
+
+test('hints begin with everything, and then name the endpoint and the machine that changed', async () => {
+  const ending = new AbortController();
+  const hints: DeviceHint[] = [];
+  const { id, driver } = await sessions.open('sim', host, {}, fence, signal);
+  const reading = (async () => {
+    for await (const hint of sessions.hints(ending.signal)) {
+      hints.push(hint);
+      if (hint.uid === 'vm-1') ending.abort(new Error('seen'));
+    }
+  })();
+  await realClock.sleep(20, signal);
+  await driver.machine?.ensure({ session: id, trace: 'vm-1.1', cause: 'Test', fence }, spec, signal);
+  await reading;
+  expect(hints[0]).toEqual({ endpointUid: '', uid: '' });
+  expect(hints.at(-1)).toEqual({ endpointUid: 'h', uid: 'vm-1' });
+});
+
+test('closing an endpoint forgets its session and leaves its machines', async () => {
+  const first = await sessions.open('sim', host, {}, fence, signal);
+  await sessions.close('h', signal);
+  const again = await sessions.open('sim', host, {}, fence, signal);
+  expect(again.id).not.toBe(first.id);
+  expect(await again.driver.machine?.list({ session: again.id, trace: '' }, signal)).toHaveLength(1);
+});
