@@ -155,14 +155,6 @@ function listPath(kind: KindDefinition, everywhere: boolean): Json {
       parameters: WRITE,
       requestBody: body(['application/json'], name, true),
     }),
-    delete: made({
-      action: 'deletecollection',
-      id: 'deleteCollection',
-      description: `Deletes the ${kind.plural} that are selected.`,
-      answer: metaName('Status'),
-      parameters: [...DELETE, ...LIST.filter(({ name: of }) => of !== 'watch' && of !== 'allowWatchBookmarks')],
-      requestBody: body(['application/json'], metaName('DeleteOptions'), false),
-    }),
   };
 }
 

@@ -3,7 +3,7 @@ import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
 import { acceptClauses, takesJson } from './accept.ts';
 import { documentOf, once, serveDocument, type Document, type Route } from './route.ts';
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const;
+const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'] as const;
 const STATUS_VERBS = ['get', 'patch', 'update'] as const;
 
 type Json = Readonly<Record<string, unknown>>;
