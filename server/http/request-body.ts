@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../apis/meta/api-error.ts';
+import { jsonOfProtobuf, PROTOBUF_TYPE } from './protobuf-body.ts';
 
 const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii']);
 /** How much more than the limit is read and thrown away, so that a client hears why before the connection ends. */
@@ -16,7 +17,12 @@ function refuseEncodings(request: IncomingMessage): void {
   }
 }
 
-/** Reads the whole body as UTF-8 text, undefined where there is none; throws RequestEntityTooLarge, UnsupportedMediaType or BadRequest once the rest was drained. */
+/** Whether a request's body is in Kubernetes' binary form. */
+export function isProtobuf(request: IncomingMessage): boolean {
+  return request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() === PROTOBUF_TYPE;
+}
+
+/** Reads the whole body as UTF-8 text, undefined where there is none, and JSON where it was protobuf; throws RequestEntityTooLarge, UnsupportedMediaType or BadRequest once the rest was drained. */
 export async function readBody(request: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -30,8 +36,10 @@ export async function readBody(request: IncomingMessage, maxBytes: number, signa
   if (size > maxBytes) throw new ApiError('RequestEntityTooLarge', `the body is larger than ${maxBytes} bytes`);
   if (size === 0) return undefined;
   refuseEncodings(request);
+  const bytes = Buffer.concat(chunks, size);
+  if (isProtobuf(request)) return jsonOfProtobuf(bytes);
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks, size));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ApiError('BadRequest', 'the body is not UTF-8', { cause });
   }

@@ -8,7 +8,7 @@ import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiRequest, ApiResponse, Caller, Transport } from '../../apis/meta/request.ts';
 import type { Authenticate } from './authenticate.ts';
-import { readBody } from './request-body.ts';
+import { isProtobuf, readBody } from './request-body.ts';
 import { requestPathOf } from './request-path.ts';
 import { errorResponse, sendResponse, sendStream } from './response.ts';
 
@@ -73,7 +73,7 @@ function headersOf(request: IncomingMessage): Readonly<Record<string, string>> {
     if (value === undefined || name === 'authorization' || name === 'cookie') return [];
     return [[name, Array.isArray(value) ? value.join(', ') : value] as const];
   });
-  return Object.fromEntries(entries);
+  return { ...Object.fromEntries(entries), ...(isProtobuf(request) ? { 'content-type': 'application/json' } : {}) };
 }
 
 function internalError(cause: unknown): ApiError {

@@ -3,7 +3,8 @@ import { apiVersionOf, type KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
 import { openApiV2Of, openApiV3Of } from '../../apis/openapi.ts';
 import { acceptClauses, takesJson } from './accept.ts';
-import { documentOf, once, serveDocument, type Document, type Route } from './route.ts';
+import { openApiV2Bytes } from './openapi-protobuf.ts';
+import { bytesDocument, documentOf, once, serveDocument, type Document, type Route } from './route.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -11,12 +12,27 @@ function pathOf(groupVersion: string): string {
   return groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
 }
 
+/** client-go asks for the one and is told the other. */
+const PROTOBUF_ASKED: ReadonlySet<string> = new Set([
+  'application/com.github.proto-openapi.spec.v2@v1.0+protobuf',
+  'application/com.github.proto-openapi.spec.v2.v1.0+protobuf',
+]);
+const PROTOBUF_TYPE = { 'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' };
+
+function wantsProtobuf(request: ApiRequest): boolean {
+  const found = acceptClauses(request.headers.accept).find((clause) => takesJson(clause) || PROTOBUF_ASKED.has(clause.type));
+  return found !== undefined && PROTOBUF_ASKED.has(found.type);
+}
+
 function wantsJson(request: ApiRequest): boolean {
   return acceptClauses(request.headers.accept).some(takesJson);
 }
 
 function notAcceptable(request: ApiRequest): ApiResponse {
-  const error = new ApiError('NotAcceptable', `${request.path} is served as application/json only`);
+  const error = new ApiError(
+    'NotAcceptable',
+    `${request.path} is not served in any of the media types that Accept names: ask for application/json`,
+  );
   return { status: 406, headers: JSON_TYPE, body: statusOf(error) };
 }
 
@@ -46,14 +62,17 @@ export function openapiRoutes(catalog: readonly KindDefinition[], release: strin
     ]);
     return documentOf({ paths: Object.fromEntries(entries) as unknown });
   });
-  const v2 = once(() => documentOf(openApiV2Of(catalog, release)));
+  const v2 = once(() => openApiV2Of(catalog, release));
+  const v2Json = once(() => documentOf(v2()));
+  const v2Protobuf = once(() => bytesDocument(openApiV2Bytes(v2())));
+  const fresh = { 'cache-control': 'no-cache, private' };
   return (request) => {
-    if (!request.path.startsWith('/openapi/')) return undefined;
-    const document = request.path === '/openapi/v3' ? index : request.path === '/openapi/v2' ? v2 : undefined;
-    const version = versions.get(request.path);
-    if (document === undefined && version === undefined) return undefined;
+    const { path } = request;
+    const version = versions.get(path);
+    if (path !== '/openapi/v3' && path !== '/openapi/v2' && version === undefined) return undefined;
+    if (path === '/openapi/v2' && wantsProtobuf(request)) return serveDocument(request, v2Protobuf(), { ...PROTOBUF_TYPE, ...fresh });
     if (!wantsJson(request)) return notAcceptable(request);
-    if (document !== undefined) return serveDocument(request, document(), { ...JSON_TYPE, 'cache-control': 'no-cache, private' });
-    return version === undefined ? undefined : serveVersion(request, version());
+    if (version !== undefined) return serveVersion(request, version());
+    return serveDocument(request, path === '/openapi/v3' ? index() : v2Json(), { ...JSON_TYPE, ...fresh });
   };
 }

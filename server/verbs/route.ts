@@ -5,7 +5,7 @@ import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
 /** Answers the paths that it knows; undefined for all others. */
 export type Route = (request: ApiRequest) => ApiResponse | undefined;
 
-/** A JSON text that is served again and again: its bytes, and a strong entity tag of them. */
+/** Bytes that are served again and again, and a strong entity tag of them. */
 export interface Document {
   readonly bytes: Uint8Array;
   readonly etag: string;
@@ -15,7 +15,11 @@ export interface Document {
 
 /** The document of a JSON value. */
 export function documentOf(value: unknown): Document {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return bytesDocument(new TextEncoder().encode(JSON.stringify(value)));
+}
+
+/** The document of these bytes. */
+export function bytesDocument(bytes: Uint8Array): Document {
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 32).toUpperCase();
   return { bytes, hash, etag: `"${hash}"` };
 }
