@@ -16,7 +16,6 @@ import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
 import { createApi } from '../../server/verbs/handle.ts';
 import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
-import { representBy } from '../../server/verbs/represent.ts';
 
 const CLOCK: Clock = {
   now: () => Date.now(),
@@ -57,7 +56,6 @@ export async function serveApi(): Promise<ServedApi> {
       versionRoute({ release: '0.1.0', platform: 'linux/amd64', runtime: process.version }),
       healthRoutes([{ name: 'ping', live: true, check: () => Promise.resolve() }]),
     ],
-    represent: representBy(CLOCK),
     onTrouble: (error) => log.error({ err: error }, 'trouble'),
   });
   const running = api.run(signal);
