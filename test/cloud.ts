@@ -40,7 +40,11 @@ export interface Cloud {
 }
 
 /** Runs a program to its end; never rejects. */
-export function run(command: string, args: readonly string[], options: { readonly stdin?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {}): Promise<Outcome> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly stdin?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number } = {},
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = execFile(
       command,
@@ -151,7 +155,10 @@ export async function residentBytes(pid: number): Promise<number> {
 export async function childrenOf(pid: number): Promise<readonly number[]> {
   try {
     const text = await readFile(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8');
-    return text.split(' ').filter((word) => word !== '').map(Number);
+    return text
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number);
   } catch {
     return [];
   }

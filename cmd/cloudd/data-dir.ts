@@ -10,6 +10,8 @@ export interface DataDir {
   /** Certificates and tokens. */
   readonly pki: string;
   readonly kubeconfig: string;
+  /** With the controllers' own rights. */
+  readonly controllersKubeconfig: string;
   /** A folder for each driver's own state. */
   readonly drivers: string;
   /** Sockets; short, because a socket's path may have 107 bytes. */
@@ -28,6 +30,7 @@ export function openDataDir(dir: string): DataDir {
     store: join(root, 'store.db'),
     pki: join(root, 'pki'),
     kubeconfig: join(root, 'kubeconfig'),
+    controllersKubeconfig: join(root, 'pki', 'controllers.kubeconfig'),
     drivers: join(root, 'drivers'),
     run: join(root, 'run'),
     log: join(root, 'cloudd.log'),

@@ -1,0 +1,126 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { CATALOG } from '../../apis/catalog.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { Transport } from '../../apis/meta/request.ts';
+import { tokenAuthenticator } from '../../server/http/authenticate.ts';
+import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
+import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
+import { serveHttp } from '../../server/http/serve.ts';
+import { runLifecycle } from '../../server/lifecycle/lifecycle.ts';
+import type { Store } from '../../server/store/store.ts';
+import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
+import { createApi } from '../../server/verbs/handle.ts';
+import { healthRoutes } from '../../server/verbs/health.ts';
+import { openapiRoutes } from '../../server/verbs/openapi.ts';
+import { projectVersion } from '../version.ts';
+import { ADMIN, CONTROLLERS } from './callers.ts';
+import { systemClock } from './clock.ts';
+import { openDataDir, type DataDir } from './data-dir.ts';
+import { createLog, type LogLevel, type Logger } from './log.ts';
+import { OperatorError } from './operator-error.ts';
+
+export interface ApiserverOptions {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly store: 'sqlite' | 'etcd';
+  readonly etcd?: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+/** A running API server. */
+export interface RunningApi {
+  /** The API without HTTP, for callers in this process. */
+  readonly handle: Transport;
+  readonly port: number;
+  readonly store: Store;
+  /** Resolves when everything has ended, after the signal. */
+  readonly ended: Promise<void>;
+}
+
+const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** Five random letters, as Kubernetes appends to generateName. */
+function newSuffix(): string {
+  return Array.from({ length: 5 }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
+}
+
+async function openStore({ store, etcd }: ApiserverOptions, dirs: DataDir, clock: Clock, signal: AbortSignal): Promise<Store> {
+  if (store === 'sqlite') {
+    if (etcd !== undefined) throw new OperatorError('--etcd goes with --store etcd');
+    const { openSqliteStore } = await import('../../server/store/sqlite.ts');
+    return openSqliteStore({ file: dirs.store }, signal);
+  }
+  if (etcd === undefined) throw new OperatorError('--store etcd needs --etcd URL[,URL]');
+  const { openEtcdStore } = await import('../../server/store/etcd.ts');
+  return openEtcdStore({ endpoints: etcd, clock }, signal);
+}
+
+/** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
+export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
+  const clock = systemClock();
+  const store = await openStore(options, dirs, clock, signal);
+  const release = projectVersion();
+  const trouble = (error: unknown): void => {
+    log.error({ err: error }, 'something went wrong inside the API');
+  };
+  const api = createApi({
+    store,
+    catalog: CATALOG,
+    clock,
+    newUid: randomUUID,
+    newSuffix,
+    onTrouble: trouble,
+    documents: [
+      healthRoutes([{ name: 'store', live: false, check: (stop) => store.revision(stop).then(() => undefined) }]),
+      versionRoute({ release, platform: `${process.platform}/${process.arch}`, runtime: process.version }),
+      discoveryRoutes(CATALOG),
+      openapiRoutes(CATALOG, release),
+    ],
+  });
+  const running = [api.run(signal), runLifecycle({ handle: api.handle, store, catalog: CATALOG, clock, log }, signal)];
+  const [tls, admin, controllers] = await Promise.all([
+    ensureTls(dirs.pki, ['127.0.0.1', '::1', 'localhost', hostname()], clock, signal),
+    ensureToken(dirs.pki, 'admin', signal),
+    ensureToken(dirs.pki, 'controllers', signal),
+  ]);
+  const authenticate = tokenAuthenticator([
+    { token: admin, caller: ADMIN },
+    { token: controllers, caller: CONTROLLERS },
+  ]);
+  const http = await listen({ transport: api.handle, port: options.port, tls, authenticate, log, clock }, signal);
+  const server = `https://127.0.0.1:${String(http.port)}`;
+  await writeKubeconfig(dirs.kubeconfig, { server, ca: tls.ca, user: 'admin', token: admin }, signal);
+  await writeKubeconfig(dirs.controllersKubeconfig, { server, ca: tls.ca, user: 'controllers', token: controllers }, signal);
+  const ended = ending(signal, async () => {
+    await http.close();
+    await Promise.allSettled(running);
+    await store.close();
+  });
+  return { handle: api.handle, port: http.port, store, ended };
+}
+
+async function listen(options: Parameters<typeof serveHttp>[0], signal: AbortSignal): ReturnType<typeof serveHttp> {
+  try {
+    return await serveHttp(options, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new OperatorError(`port ${String(options.port)} is taken: is cloudd running already? Choose another with --port`, { cause: error });
+  }
+}
+
+async function ending(signal: AbortSignal, close: () => Promise<void>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await close();
+}
+
+/** `cloudd apiserver`: the API alone, until it is stopped. */
+export async function apiserver(options: ApiserverOptions, signal: AbortSignal): Promise<void> {
+  const dirs = openDataDir(options.dataDir);
+  const { port, ended } = await startApi(options, dirs, createLog({ level: options.logLevel }), signal);
+  process.stdout.write(`Serving https://127.0.0.1:${String(port)}\nexport KUBECONFIG=${dirs.kubeconfig}\n`);
+  await ended;
+}

@@ -1,0 +1,137 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
+import type { Transport } from '../../apis/meta/request.ts';
+import { createClient } from '../../client/api-client.ts';
+import type { View } from '../../client/view.ts';
+import { hostController } from '../../controllers/host/controller.ts';
+import { podController } from '../../controllers/pod/controller.ts';
+import type { AnyController } from '../../controllers/runtime/controller.ts';
+import { runControllers } from '../../controllers/runtime/run.ts';
+import { createViews } from '../../controllers/runtime/views.ts';
+import { storagePoolController } from '../../controllers/storage-pool/controller.ts';
+import { virtualMachineController } from '../../controllers/virtual-machine/controller.ts';
+import { volumeController } from '../../controllers/volume/controller.ts';
+import { zoneController } from '../../controllers/zone/controller.ts';
+import { DriverError } from '../../drivers/contract/driver-error.ts';
+import { projectVersion } from '../version.ts';
+import { CONTROLLERS } from './callers.ts';
+import { systemClock } from './clock.ts';
+import { openDataDir, type DataDir } from './data-dir.ts';
+import { BUILT_IN_DRIVERS, driverProgram } from './drivers.ts';
+import { createLog, type LogLevel, type Logger } from './log.ts';
+import { OperatorError } from './operator-error.ts';
+
+export interface ControllersRun {
+  readonly transport: Transport;
+  readonly dirs: DataDir;
+  readonly log: Logger;
+  /** Whether no other process can be at work on this store: then Leases of earlier processes need not run out. */
+  readonly alone: boolean;
+}
+
+/** A leader that dies is replaced after this long. */
+const LEASE_MS = 15_000;
+
+/** Runs all controllers, and the drivers that they need, until the signal aborts. */
+export async function startControllers({ transport, dirs, log, alone }: ControllersRun, signal: AbortSignal): Promise<void> {
+  const clock = systemClock();
+  // Processes on one data folder share the first part; whoever is alone there knows that the others are dead.
+  const family = `${hostname()}_${createHash('sha256').update(dirs.root).digest('hex').slice(0, 8)}`;
+  const identity = `${family}_${randomBytes(4).toString('hex')}`;
+  const client = createClient({ transport, caller: CONTROLLERS, userAgent: `lenticular-controllers/${projectVersion()}` });
+  const views = createViews(client, { clock, random: Math.random, log }, signal);
+  const { createSessions } = await import('../../drivers/dial/sessions.ts');
+  const sessions = createSessions({ clock, dial: (name, address, stop) => dial(name, address, { dirs, log }, stop) });
+  const options = { views, client, sessions, identity };
+  const controllers = [
+    zoneController(options),
+    podController(options),
+    hostController(options),
+    storagePoolController(options),
+    volumeController(options),
+    virtualMachineController(options),
+  ] as readonly unknown[] as readonly AnyController[];
+  try {
+    await runControllers(
+      {
+        client,
+        views,
+        clock,
+        random: Math.random,
+        log,
+        identity,
+        controllers,
+        shards: (stop) => zoneNames(views.of(ZoneKind), stop),
+        hints: (stop) => sessions.hints(stop),
+        leaseMs: LEASE_MS,
+        isDead: (holder) => alone && holder.startsWith(`${family}_`),
+      },
+      signal,
+    );
+  } finally {
+    await sessions.closeAll();
+  }
+}
+
+/** The names of all zones, now and whenever they change: each is a shard. */
+async function* zoneNames(view: View<ApiObject>, signal: AbortSignal): AsyncIterable<readonly string[]> {
+  let wake = (): void => undefined;
+  const stop = view.onChange(({ old, object }) => {
+    if (old === undefined || object === undefined) wake();
+  });
+  const end = (): void => {
+    wake();
+  };
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    while (!signal.aborted) {
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      yield view.list().map(({ metadata }) => metadata.name);
+      await changed;
+    }
+  } finally {
+    stop();
+    signal.removeEventListener('abort', end);
+  }
+}
+
+/** Starts a built-in driver here, or connects to one that runs elsewhere. */
+async function dial(name: string, address: string, { dirs, log }: Pick<ControllersRun, 'dirs' | 'log'>, signal: AbortSignal) {
+  const clock = systemClock();
+  const { dialDriver, dialAddress } = await import('../../drivers/dial/dial.ts');
+  if (address === '') {
+    const program = driverProgram(name, dirs, log, clock);
+    if (program !== undefined) return dialDriver(program, signal);
+    throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(' and ')}`);
+  }
+  const tls = { ca: join(dirs.pki, 'drivers-ca.crt'), cert: join(dirs.pki, 'drivers-client.crt'), key: join(dirs.pki, 'drivers-client.key') };
+  const missing = Object.values(tls).find((file) => !existsSync(file));
+  if (missing !== undefined) {
+    throw new DriverError('INVALID_ARGUMENT', 'CONFIG_INVALID', `a driver with an endpoint is reached by mutual TLS, and ${missing} is missing`, { metadata: { field: 'endpoint' } });
+  }
+  return dialAddress({ name, address, tls, clock, log: ({ driver, stream, text }) => log.info({ driver, stream }, text) }, signal);
+}
+
+export interface ControllersOptions {
+  readonly dataDir: string;
+  readonly kubeconfig?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** `cloudd controllers`: the controllers alone, against an API elsewhere. */
+export async function controllers({ dataDir, kubeconfig, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const dirs = openDataDir(dataDir);
+  const log = createLog({ level: logLevel });
+  const file = kubeconfig ?? dirs.controllersKubeconfig;
+  if (!existsSync(file)) throw new OperatorError(`there is no kubeconfig at ${file}: give --kubeconfig, or start cloudd apiserver on this data folder first`);
+  const { connectBy } = await import('../../client/kubeconfig.ts');
+  const { transport, server } = await connectBy({ file }, systemClock(), signal);
+  log.info({ server }, 'controlling');
+  await startControllers({ transport, dirs, log, alone: false }, signal);
+}

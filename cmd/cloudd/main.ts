@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { projectVersion } from '../version.ts';
+import { DEFAULT_DATA_DIR } from './data-dir.ts';
+import { LOG_LEVELS } from './log.ts';
+import { OperatorError } from './operator-error.ts';
+
+// The second start finds the stripped sources in a cache: half the time, and the parser is never loaded.
+enableCompileCache();
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('give a port from 0 (any free one) to 65535.');
+  return value;
+}
+
+function urls(text: string): readonly string[] {
+  const list = text.split(',').map((one) => one.trim());
+  for (const one of list) {
+    if (!/^https?:\/\/[^\s/]+$/.test(one)) throw new InvalidArgumentError(`${JSON.stringify(one)} is not like http://127.0.0.1:2379.`);
+  }
+  return list;
+}
+
+const dataDir = new Option('--data-dir <dir>', 'holds the store, certificates and kubeconfig').default(DEFAULT_DATA_DIR);
+const portOption = new Option('--port <n>', 'the port of the API on 127.0.0.1').argParser(port).default(6440);
+const store = new Option('--store <kind>', 'where objects are kept').choices(['sqlite', 'etcd']).default('sqlite');
+const etcd = new Option('--etcd <urls>', 'with --store etcd: its endpoints, separated by commas').argParser(urls);
+const logLevel = new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
+
+const program = new Command('cloudd')
+  .description('The control plane of a private cloud, behind the Kubernetes API.')
+  .version(projectVersion())
+  .showHelpAfterError('(see --help)');
+
+program
+  .command('up')
+  .description('Runs everything in one process: the API, the controllers, and the drivers that they need.')
+  .addOption(dataDir)
+  .addOption(portOption)
+  .addOption(store)
+  .addOption(etcd)
+  .addOption(
+    new Option('--sample <name>', 'what to apply, once, on an empty store').choices(['quickstart', 'qemu', 'none']).default('quickstart'),
+  )
+  .addOption(logLevel)
+  .action(async (options) => (await import('./up.ts')).up(options, stopped()));
+
+program
+  .command('apiserver')
+  .description('Serves the API alone; controllers run elsewhere.')
+  .addOption(dataDir)
+  .addOption(portOption)
+  .addOption(store)
+  .addOption(etcd)
+  .addOption(logLevel)
+  .action(async (options) => (await import('./apiserver.ts')).apiserver(options, stopped()));
+
+program
+  .command('controllers')
+  .description('Runs the controllers and their drivers, against an API that a kubeconfig names.')
+  .addOption(dataDir)
+  .option('--kubeconfig <file>', "the kubeconfig (default: the data folder's own for controllers)")
+  .addOption(logLevel)
+  .action(async (options) => (await import('./controllers.ts')).controllers(options, stopped()));
+
+program
+  .command('driver')
+  .description('Runs one built-in driver as a process: sim or qemu. The controllers start it so; by hand it serves hosts elsewhere.')
+  .argument('<name>', 'sim or qemu')
+  .allowUnknownOption()
+  .helpOption(false)
+  .argument('[args...]', '--listen unix:PATH|HOST:PORT --state-dir DIR [--tls-ca FILE --tls-cert FILE --tls-key FILE]')
+  .action(async (name: string, args: readonly string[]) => (await import('./driver.ts')).driver(name, args, stopped()));
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+function stopped(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  return controller.signal;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(
+    `error: ${error instanceof OperatorError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exitCode = 1;
+}
