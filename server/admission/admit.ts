@@ -90,7 +90,7 @@ function read(resource: Resource, schema: StructuralSchema, sent: Sent): Read {
   const metadata = applyDefaults(raw, METADATA_SCHEMA);
   const typed = SentMetadata.safeParse(metadata);
   if (!typed.success) {
-    const causes = validate(SentMetadata, metadata).map((cause) => ({
+    const causes = validate(SentMetadata, metadata, METADATA_SCHEMA).map((cause) => ({
       ...cause,
       field: ['metadata', cause.field].filter(Boolean).join('.'),
     }));
@@ -106,7 +106,7 @@ function fieldCauses(
   fields: JsonObject,
   before: JsonObject | undefined,
 ): readonly StatusCause[] {
-  const causes = [...validate(kind.fields, fields), ...duplicateItems(fields, schema)];
+  const causes = [...validate(kind.fields, fields, schema), ...duplicateItems(fields, schema)];
   return causes.length > 0 ? causes : rules.check(fields, before);
 }
 

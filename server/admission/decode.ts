@@ -16,14 +16,14 @@ export interface Decoded {
 }
 
 /** Refuses what later code could not walk safely: very deep nesting, and the key that would set a prototype. */
-function checkShape(root: unknown): void {
+export function checkShape(root: unknown): void {
   let level: readonly unknown[] = [root];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DEPTH_LIMIT) throw badRequest(`the body is nested deeper than ${String(DEPTH_LIMIT)} levels`);
+    if (depth > DEPTH_LIMIT) throw badRequest(`the object is nested deeper than ${String(DEPTH_LIMIT)} levels`);
     level = level.flatMap((value) => {
       if (isList(value)) return value;
       if (!isObject(value)) return [];
-      if (Object.hasOwn(value, '__proto__')) throw badRequest('the body has a key "__proto__", which no kind has');
+      if (Object.hasOwn(value, '__proto__')) throw badRequest('the object has a key "__proto__", which no kind has');
       return Object.values(value);
     });
   }

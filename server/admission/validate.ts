@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { StatusCause } from '../../apis/meta/api-error.ts';
+import type { StructuralSchema } from '../../apis/meta/structural.ts';
 import { isList, isObject } from '../registry/json.ts';
 import { invalidValue, notSupported, required, wrongType } from './causes.ts';
 
@@ -17,6 +18,18 @@ function at(root: unknown, path: readonly PropertyKey[]): unknown {
     if (isList(value) && typeof part === 'number') return value[part];
     return isObject(value) && Object.hasOwn(value, String(part)) ? value[String(part)] : undefined;
   }, root);
+}
+
+interface Checked {
+  readonly root: unknown;
+  readonly schema: StructuralSchema | undefined;
+}
+
+/** The type that the structural schema gives a field: zod calls a whole number a number. */
+function typeAt(schema: StructuralSchema | undefined, path: readonly PropertyKey[]): string | undefined {
+  return path.reduce<StructuralSchema | undefined>((node, part) => {
+    return typeof part === 'number' ? node?.items : (node?.properties?.[String(part)] ?? node?.additionalProperties);
+  }, schema)?.type;
 }
 
 function sizeCause(field: string, value: unknown, issue: Issue & { code: 'too_big' | 'too_small' }): StatusCause {
@@ -38,23 +51,27 @@ function typeCause(field: string, value: unknown, expected: string): StatusCause
 }
 
 /** Of a union, the branch that got furthest speaks: one that failed on something better than the type. */
-function unionCauses(root: unknown, issue: Issue & { code: 'invalid_union' }, base: readonly PropertyKey[]): readonly StatusCause[] {
+function unionCauses(
+  { root, schema }: Checked,
+  issue: Issue & { code: 'invalid_union' },
+  base: readonly PropertyKey[],
+): readonly StatusCause[] {
   const path = [...base, ...issue.path];
   const value = at(root, path);
   if (value === undefined) return [required(pathOf(path))];
   const typed = issue.errors.find((branch) => branch.every(({ code, path: below }) => code !== 'invalid_type' || below.length > 0));
-  if (typed !== undefined) return typed.flatMap((below) => causesOf(root, below, path));
+  if (typed !== undefined) return typed.flatMap((below) => causesOf({ root, schema }, below, path));
   const expected = issue.errors.flatMap((branch) => branch.flatMap((below) => (below.code === 'invalid_type' ? [below.expected] : [])));
   return [wrongType(pathOf(path), value, [...new Set(expected.map((type) => TYPE_NAMES[type] ?? type))].join(' or '))];
 }
 
-function causesOf(root: unknown, issue: Issue, base: readonly PropertyKey[] = []): readonly StatusCause[] {
+function causesOf({ root, schema }: Checked, issue: Issue, base: readonly PropertyKey[] = []): readonly StatusCause[] {
   const path = [...base, ...issue.path];
   const field = pathOf(path);
   const value = at(root, path);
   switch (issue.code) {
     case 'invalid_type':
-      return [typeCause(field, value, issue.expected)];
+      return [typeCause(field, value, typeAt(schema, path) ?? issue.expected)];
     case 'invalid_value':
       return [value === undefined ? required(field) : notSupported(field, value, issue.values)];
     case 'too_big':
@@ -63,7 +80,7 @@ function causesOf(root: unknown, issue: Issue, base: readonly PropertyKey[] = []
     case 'unrecognized_keys':
       return issue.keys.map((key) => invalidValue(pathOf([...path, key]), at(root, [...path, key]), 'unknown field'));
     case 'invalid_union':
-      return unionCauses(root, issue, base);
+      return unionCauses({ root, schema }, issue, base);
     case 'invalid_key':
       return issue.issues.map(({ message }) => invalidValue(field, path.at(-1), message));
     default:
@@ -71,8 +88,8 @@ function causesOf(root: unknown, issue: Issue, base: readonly PropertyKey[] = []
   }
 }
 
-/** What is wrong with a value by its zod schema; empty where nothing is. */
-export function validate(schema: z.ZodType, value: unknown): readonly StatusCause[] {
-  const result = schema.safeParse(value);
-  return result.success ? [] : result.error.issues.flatMap((issue) => causesOf(value, issue));
+/** What is wrong with a value by its zod schema, in the words of its structural schema; empty where nothing is. */
+export function validate(zod: z.ZodType, value: unknown, schema?: StructuralSchema): readonly StatusCause[] {
+  const result = zod.safeParse(value);
+  return result.success ? [] : result.error.issues.flatMap((issue) => causesOf({ root: value, schema }, issue));
 }

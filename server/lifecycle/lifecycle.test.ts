@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBench, REAL_CLOCK, vm, VMS, zone, ZONES, type Answer, type Bench } from '../../test/api-bench.ts';
 import { runLifecycle } from './lifecycle.ts';
@@ -64,13 +63,8 @@ describe('namespaces', () => {
     await bench.create(vmsIn('safe'), vm('precious', { protected: true }));
     await bench.ask('DELETE', `${NAMESPACES}/safe`);
     const held = await until(`${NAMESPACES}/safe`, ({ body }) => JSON.stringify(body).includes('precious'));
-    expect(held.body.status).toMatchObject({
-      conditions: [
-        { type: 'NamespaceDeletionContentFailure', status: 'True', message: expect.stringContaining('spec.protected') as string },
-        {},
-        {},
-      ],
-    });
+    expect(held.body.status).toMatchObject({ conditions: [{ type: 'NamespaceDeletionContentFailure', status: 'True' }, {}, {}] });
+    expect(JSON.stringify(held.body.status)).toContain('spec.protected');
     expect((await bench.ask('GET', `${vmsIn('safe')}/precious`)).body.metadata.deletionTimestamp).toBeUndefined();
     await bench.ask('PATCH', `${vmsIn('safe')}/precious`, { body: { spec: { protected: false } } });
     await until(`${NAMESPACES}/safe`, gone);

@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { nextEvents, openBench, vm, VMS, zone, ZONES, type Bench } from '../../test/api-bench.ts';
 
 let bench: Bench;

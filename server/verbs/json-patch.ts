@@ -4,6 +4,8 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import { badRequest } from '../registry/refusals.ts';
 
 const MOST_OPERATIONS = 10_000;
+/** A copy can double the object, so that a few could fill the memory: there are not many, and the size is looked at after each. */
+const MOST_COPIES = 64;
 const MOST_CHARACTERS = 3 * 1024 * 1024;
 
 const Pointer = z
@@ -25,15 +27,18 @@ const Operations = z.array(Operation).max(MOST_OPERATIONS);
 
 type Operation = z.output<typeof Operation>;
 
-/** A copy doubles what it copies, so that a few of them could fill the memory: the size is looked at after each. */
-function grows({ op }: Operation): boolean {
+function isCopy({ op }: Operation): boolean {
   return op === 'copy';
 }
 
 /** The operations of a JSON patch (RFC 6902); ApiError BadRequest where they are none. */
 export function parseJsonPatch(value: unknown): readonly Operation[] {
   const parsed = Operations.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    if (parsed.data.filter(isCopy).length > MOST_COPIES)
+      throw badRequest(`the JSON patch has more than ${String(MOST_COPIES)} copy operations`);
+    return parsed.data;
+  }
   const [issue] = parsed.error.issues;
   throw badRequest(`the JSON patch is not valid: ${issue === undefined ? '' : `operation ${issue.path.join('.')}: ${issue.message}`}`);
 }
@@ -51,7 +56,7 @@ export function applyJsonPatch(target: unknown, operations: readonly Operation[]
         { cause: error },
       );
     }
-    if (grows(operation) && JSON.stringify(root).length > MOST_CHARACTERS)
+    if (isCopy(operation) && JSON.stringify(root).length > MOST_CHARACTERS)
       throw new ApiError('RequestEntityTooLarge', 'the JSON patch makes the object too large');
   }
   return root.document;

@@ -1,6 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiResponse } from '../../apis/meta/request.ts';
-import { decodeBody, objectOf, type Decoded } from '../admission/decode.ts';
+import { checkShape, decodeBody, objectOf, type Decoded } from '../admission/decode.ts';
 import { isObject } from '../registry/json.ts';
 import { badRequest } from '../registry/refusals.ts';
 import type { Resource } from '../registry/resource.ts';
@@ -52,6 +52,7 @@ export async function patchObject(services: Services, { request, target, query }
     (before) => {
       const object = patch(before);
       if (!isObject(object)) throw badRequest('the patch makes something of the object that is no object');
+      checkShape(object);
       checkIdentity(target, object, before);
       return services.admission.update(resource, partOf(target), { object, duplicates: decoded.duplicates, fieldValidation }, before);
     },
