@@ -55,9 +55,6 @@ export interface Api {
   readonly resources: readonly Resource[];
 }
 
-const READY_POLL_MS = 20;
-const READY_TRIES = 500;
-
 type Operation = (services: Services, call: Call, signal: AbortSignal) => Promise<ApiResponse | ApiStream>;
 
 const OPERATIONS: Readonly<Record<Verb, Operation>> = {
@@ -107,7 +104,7 @@ interface Wiring {
   readonly services: Services;
   readonly authorize: Authorize;
   readonly options: ApiOptions;
-  readonly ready: () => boolean;
+  readonly cache: WatchCache;
 }
 
 async function answerDocument({ authorize, options }: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse> {
@@ -120,12 +117,13 @@ async function answerDocument({ authorize, options }: Wiring, request: ApiReques
   throw noSuchPath();
 }
 
-async function waitUntilReady({ ready, options }: Wiring, signal: AbortSignal): Promise<void> {
-  for (let tries = 0; !ready(); tries += 1) {
-    if (tries >= READY_TRIES)
-      throw new ApiError('ServiceUnavailable', 'the server is starting: try again', { details: { retryAfterSeconds: 1 } });
-    await options.clock.sleep(READY_POLL_MS, signal);
-  }
+/** Waits for the first list of the store: every version is above nothing. */
+async function waitUntilReady(cache: WatchCache, signal: AbortSignal): Promise<void> {
+  if (cache.filled) return;
+  await cache.reached(0n, signal).catch((cause: unknown) => {
+    if (signal.aborted) throw cause;
+    throw new ApiError('ServiceUnavailable', 'the server is starting: try again', { details: { retryAfterSeconds: 1 }, cause });
+  });
 }
 
 async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse | ApiStream> {
@@ -137,7 +135,7 @@ async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal):
   if (!authorize(request.caller, attributes)) throw forbidden(target.resource, target.name, refusalSentence(request.caller, attributes));
   const call = { request, target, query: queryOf(request, verb) };
   const represent = representer(request, target.resource.kind, () => options.clock.now());
-  await waitUntilReady(wiring, signal);
+  await waitUntilReady(wiring.cache, signal);
   const operate = (stop: AbortSignal): Promise<ApiResponse | ApiStream> => OPERATIONS[verb](services, call, stop);
   return represent(verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal));
 }
@@ -162,7 +160,7 @@ export function createApi(options: ApiOptions): Api {
     services,
     authorize: options.authorize ?? authorizeBy(STATIC_POLICY),
     options,
-    ready: () => cache.filled,
+    cache,
   };
   return {
     async handle(request, signal) {
@@ -176,7 +174,7 @@ export function createApi(options: ApiOptions): Api {
       }
     },
     run: (signal) => cache.run(signal),
-    ready: wiring.ready,
+    ready: () => cache.filled,
     cache,
     resources,
   };
