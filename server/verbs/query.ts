@@ -90,9 +90,9 @@ export function fieldValidationOf(query: Query): FieldValidation {
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** How long a request may take, from its parameter `timeout` (`30s`, `1m30s`); at most and by default a minute. */
+/** How long a request may take, from its parameters `timeout` (`30s`, `1m30s`) and `timeoutSeconds`; at most and by default a minute. */
 export function deadlineMsOf(query: Query): number {
-  const most = 60_000;
+  const most = Math.min(60_000, 1000 * (query.count('timeoutSeconds') ?? 60) || 60_000);
   const value = query.text('timeout');
   if (value === undefined) return most;
   if (!/^(?:\d{1,6}(?:\.\d{1,3})?(?:ms|s|m|h)){1,4}$/.test(value)) throw wrong('timeout', value, 'a duration such as 30s');

@@ -83,6 +83,30 @@ describe('lists', () => {
 });
 
 describe('watches', () => {
+  test.each(['/api/v1/events', '/apis/events.k8s.io/v1/events', '/api/v1/namespaces', ZONES])(
+    'of %s can be read as tables, bookmarks and all',
+    async (path) => {
+      const headers = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+      const query = [
+        ['watch', 'true'],
+        ['sendInitialEvents', 'true'],
+        ['resourceVersionMatch', 'NotOlderThan'],
+        ['allowWatchBookmarks', 'true'],
+      ] as const;
+      const answer = await bench.api.handle(
+        { method: 'GET', path, query, headers, caller: { name: 'a', groups: ['system:masters'] } },
+        bench.signal,
+      );
+      if (!('events' in answer)) throw new Error('no watch');
+      const stop = path.endsWith('namespaces') ? 3 : 1;
+      const seen = await nextEvents(answer.events, stop);
+      expect(seen.at(-1)).toMatchObject({
+        type: 'BOOKMARK',
+        object: { kind: 'Table', rows: [{ object: { metadata: { annotations: {} } } }] },
+      });
+    },
+  );
+
   test('without a version begin with what is there', async () => {
     await createZones('a', 'b');
     const events = await bench.watch(ZONES);

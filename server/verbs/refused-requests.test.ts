@@ -111,6 +111,19 @@ const REFUSED: readonly Refused[] = [
   { why: 'deep nesting', method: 'POST', path: ZONES, body: '['.repeat(100_000) + ']'.repeat(100_000), status: 400, says: 'nested deeper' },
   { why: 'a body of 4 MiB', method: 'POST', path: ZONES, body: JSON.stringify('x'.repeat(4 << 20)), status: 413, says: 'longer than' },
   {
+    why: 'an object that no store takes',
+    method: 'POST',
+    path: '/apis/infra.lenticular.dev/v1alpha1/hosts',
+    body: {
+      apiVersion: 'infra.lenticular.dev/v1alpha1',
+      kind: 'Host',
+      metadata: { name: 'fat' },
+      spec: { pod: 'p', driver: { name: 'sim', config: { fat: 'x'.repeat(2 << 20) } } },
+    },
+    status: 413,
+    says: 'the object is longer than',
+  },
+  {
     why: 'a body of another type',
     method: 'POST',
     path: ZONES,
