@@ -15,8 +15,8 @@ import type { PoolEndpoint } from './pool-endpoint.ts';
 import { readQcow2Header } from './qcow2-header.ts';
 import { isAbsent } from './record-file.ts';
 
-/** Gives the pool of a call's session; `changes` tells that a draining session refuses it. */
-export type FindPool = (context: CallContext, changes: boolean) => PoolEndpoint;
+/** Gives the pool of a call's session; UNAVAILABLE where it is not open, or draining. */
+export type FindPool = (context: CallContext) => PoolEndpoint;
 
 interface NewDisk {
   readonly owner: Owner;
@@ -29,9 +29,19 @@ function inUse(uid: string, why: string): DriverError {
 
 async function known(pool: PoolEndpoint, context: MutationContext, uid: string, signal: AbortSignal): Promise<KnownDisk | undefined> {
   const disk = await findDisk(pool.dir, uid, signal);
-  if (disk === undefined) return undefined;
+  return disk === undefined ? undefined : obey(disk, context, signal);
+}
+
+async function obey(disk: KnownDisk, context: MutationContext, signal: AbortSignal): Promise<KnownDisk> {
   checkOwnership(context.fence, disk.record);
   return remember(disk, { fence: passObject(context.fence, disk.record.fence) }, signal);
+}
+
+/** The disk for a call that serves a machine: its generations are the machine's, and say nothing about the disk. */
+async function ours(pool: PoolEndpoint, context: MutationContext, uid: string, signal: AbortSignal): Promise<KnownDisk | undefined> {
+  const disk = await findDisk(pool.dir, uid, signal);
+  if (disk !== undefined) checkOwnership(context.fence, disk.record);
+  return disk;
 }
 
 async function required(pool: PoolEndpoint, context: MutationContext, uid: string, signal: AbortSignal): Promise<KnownDisk> {
@@ -63,7 +73,7 @@ async function existing(
       metadata: { field: 'owner.installation' },
     });
   }
-  const disk = await known(pool, context, wanted.owner.uid, signal);
+  const disk = await findDisk(pool.dir, wanted.owner.uid, signal);
   if (disk === undefined) {
     passTombstone('disk', context.fence, await pool.fences.tombstone(wanted.owner.uid, signal));
     return undefined;
@@ -77,7 +87,7 @@ async function existing(
       metadata: { uid: wanted.owner.uid },
     });
   }
-  return disk;
+  return obey(disk, context, signal);
 }
 
 async function ensure(pool: PoolEndpoint, context: MutationContext, wanted: NewDisk, signal: AbortSignal): Promise<Disk> {
@@ -204,7 +214,8 @@ async function release(pool: PoolEndpoint, context: MutationContext, uid: string
   pool.changed(uid);
 }
 
-async function publish(pool: PoolEndpoint, disk: KnownDisk, hostId: string, signal: AbortSignal): Promise<DiskConnection> {
+async function publish(pool: PoolEndpoint, disk: KnownDisk | undefined, hostId: string, signal: AbortSignal): Promise<DiskConnection> {
+  if (disk === undefined) throw new DriverError('NOT_FOUND', 'DISK_NOT_FOUND', 'the pool has no such disk');
   await remember(disk, { publishedTo: [...new Set([...disk.record.publishedTo, hostId])].sort() }, signal);
   pool.changed(disk.record.owner.uid);
   return { protocol: 'file-qcow2', attributes: { path: disk.folder.image } };
@@ -221,7 +232,7 @@ type Alone = <T>(context: MutationContext, uid: string, signal: AbortSignal, wor
 
 function aloneIn(find: FindPool): Alone {
   return async (context, uid, signal, work) => {
-    const pool = find(context, true);
+    const pool = find(context);
     checkFence('fence', context.fence);
     checkUid('uid', uid);
     using _held = pool.lock.hold(uid);
@@ -265,17 +276,18 @@ export function createDiskService(find: FindPool): DiskService {
     delete: (context, uid, signal) => alone(context, uid, signal, (pool) => remove(pool, context, uid, signal)),
     release: (context, uid, signal) => alone(context, uid, signal, (pool) => release(pool, context, uid, signal)),
     async get(context, uid, signal) {
-      const disk = await findDisk(find(context, false).dir, uid, signal);
+      checkUid('uid', uid);
+      const disk = await findDisk(find(context).dir, uid, signal);
       return disk === undefined ? undefined : viewOfDisk(disk, signal);
     },
-    list: async (context, signal) => viewsOf(find(context, false), signal),
+    list: async (context, signal) => viewsOf(find(context), signal),
     async publish(context, { uid, hostId }, signal) {
       checkUid('hostId', hostId);
-      return alone(context, uid, signal, async (pool) => publish(pool, await required(pool, context, uid, signal), hostId, signal));
+      return alone(context, uid, signal, async (pool) => publish(pool, await ours(pool, context, uid, signal), hostId, signal));
     },
     async unpublish(context, { uid, hostId }, signal) {
       checkUid('hostId', hostId);
-      return alone(context, uid, signal, async (pool) => unpublish(pool, await known(pool, context, uid, signal), hostId, signal));
+      return alone(context, uid, signal, async (pool) => unpublish(pool, await ours(pool, context, uid, signal), hostId, signal));
     },
   };
 }
@@ -297,17 +309,18 @@ export function createOperationService(find: FindPool): OperationService {
   const alone = aloneIn(find);
   return {
     async get(context, id, signal) {
-      const pool = find(context, false);
+      checkOperationId('id', id);
+      const pool = find(context);
       const fill = await readFill(pool.dir, id, signal);
       return fill === undefined ? undefined : operationOf(pool, fill, signal);
     },
     async list(context, signal) {
-      const pool = find(context, false);
+      const pool = find(context);
       return Promise.all((await listFills(pool, signal)).map((fill) => operationOf(pool, fill, signal)));
     },
     async cancel(context, id, signal) {
       checkOperationId('id', id);
-      const fill = await readFill(find(context, true).dir, id, signal);
+      const fill = await readFill(find(context).dir, id, signal);
       if (fill?.state !== 'running') return;
       await alone(context, fill.owner.uid, signal, async (pool) => {
         checkOwnership(context.fence, { owner: fill.owner, released: false });

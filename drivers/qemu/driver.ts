@@ -63,11 +63,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
         return Promise.resolve();
       },
     },
-    host: { observe: async (context, signal) => observeHost(endpoints.host(context, false), await findVersion(signal), signal) },
-    machine: createMachineService((context, changes) => endpoints.host(context, changes)),
-    pool: { observe: async (context, signal) => observePool(endpoints.pool(context, false), signal) },
-    disk: createDiskService((context, changes) => endpoints.pool(context, changes)),
-    operation: createOperationService((context, changes) => endpoints.pool(context, changes)),
+    host: { observe: async (context, signal) => observeHost(endpoints.host(context), await findVersion(signal), signal) },
+    machine: createMachineService((context) => endpoints.host(context)),
+    pool: { observe: async (context, signal) => observePool(endpoints.pool(context), signal) },
+    disk: createDiskService((context) => endpoints.pool(context)),
+    operation: createOperationService((context) => endpoints.pool(context)),
     watch: (signal) => hub.watch(AbortSignal.any([signal, options.life])),
   };
 }

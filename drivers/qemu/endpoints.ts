@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { ConfigBag, DriverEvent, EndpointRef } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import type { EventHub } from '../contract/event-hub.ts';
+import { checkUid } from '../contract/names.ts';
 import type { CallContext } from '../contract/fence.ts';
 import { createKeyedLock } from '../contract/keyed-lock.ts';
 import { createAcceleratorProbe, type AcceleratorProbe } from './accelerator.ts';
@@ -11,7 +12,7 @@ import { configSchemaOf, configUnusable, parseHostConfig, parsePoolConfig } from
 import { resumeFills } from './disk-fill.ts';
 import { sweepRemovedDisks } from './disk-record.ts';
 import type { QemuDriverOptions } from './environment.ts';
-import { createFenceGuard } from './fence-guard.ts';
+import { createFenceGuard, type FenceGuard } from './fence-guard.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { shortId } from './identity.ts';
 import { LONGEST_SOCKET_SUFFIX, sweepRemoved } from './machine-record.ts';
@@ -27,6 +28,8 @@ const CHATTER = new Set(['RTC_CHANGE', 'VSERPORT_CHANGE', 'NIC_RX_FILTER_CHANGED
 type Endpoint = { readonly category: 'machine'; readonly host: HostEndpoint } | { readonly category: 'disk'; readonly pool: PoolEndpoint };
 
 interface Session {
+  /** Of the endpoint's object. */
+  readonly uid: string;
   readonly endpoint: Endpoint;
   draining: boolean;
 }
@@ -42,8 +45,8 @@ export interface Endpoints {
   open(ref: EndpointRef, config: ConfigBag, signal: AbortSignal): Promise<string>;
   close(session: string): void;
   drain(session: string): void;
-  host(context: CallContext, changes: boolean): HostEndpoint;
-  pool(context: CallContext, changes: boolean): PoolEndpoint;
+  host(context: CallContext): HostEndpoint;
+  pool(context: CallContext): PoolEndpoint;
 }
 
 async function ownFolder(path: string, field: string): Promise<string> {
@@ -64,11 +67,17 @@ function folderName(ref: EndpointRef): string {
 interface Making {
   readonly options: QemuDriverOptions;
   readonly probe: AcceleratorProbe;
+  readonly leaders: Pick<FenceGuard, 'admit'>;
   readonly changed: (uid: string, type?: DriverEvent['type']) => void;
   readonly life: AbortSignal;
 }
 
-async function makeHost(ref: EndpointRef, bag: ConfigBag, dir: string, { options, probe, changed, life }: Making): Promise<HostEndpoint> {
+async function makeHost(
+  ref: EndpointRef,
+  bag: ConfigBag,
+  dir: string,
+  { options, probe, leaders, changed, life }: Making,
+): Promise<HostEndpoint> {
   const config = parseHostConfig(bag);
   const imagesDir = config.imagesDir ?? join(options.stateDir, 'images');
   await mkdir(join(dir, 'vm'), { recursive: true, mode: 0o700 });
@@ -90,7 +99,8 @@ async function makeHost(ref: EndpointRef, bag: ConfigBag, dir: string, { options
     options,
     lock: createKeyedLock(),
     settling: new Map(),
-    fences: createFenceGuard(dir),
+    // Leaders are known to the whole driver; what was deleted, to the endpoint.
+    fences: { ...createFenceGuard(dir), admit: leaders.admit },
     monitors,
     accelerator: probe,
     dueStops: new Map(),
@@ -103,7 +113,7 @@ async function makeHost(ref: EndpointRef, bag: ConfigBag, dir: string, { options
   return host;
 }
 
-async function makePool(bag: ConfigBag, dir: string, { options, changed, life }: Making): Promise<PoolEndpoint> {
+async function makePool(bag: ConfigBag, dir: string, { options, leaders, changed, life }: Making): Promise<PoolEndpoint> {
   const config = parsePoolConfig(bag);
   for (const folder of ['disks', 'operations']) await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
   await sweepRemovedDisks(dir, life);
@@ -112,7 +122,7 @@ async function makePool(bag: ConfigBag, dir: string, { options, changed, life }:
     config: { ...config, imagesDir: config.imagesDir ?? join(options.stateDir, 'images') },
     options: { ...options, life },
     lock: createKeyedLock(),
-    fences: createFenceGuard(dir),
+    fences: { ...createFenceGuard(dir), admit: leaders.admit },
     fills: new Map(),
     changed: (uid, type = 'disk') => changed(uid, type),
   };
@@ -140,12 +150,15 @@ function createMaker(
   hub: EventHub,
 ): (ref: EndpointRef, config: ConfigBag, dir: string) => Promise<OpenEndpoint> {
   const probe = createAcceleratorProbe({ stateDir: options.stateDir, program: 'qemu-system-x86_64', clock: options.clock }, options.life);
+  const leaders = createFenceGuard(options.stateDir);
   return async (ref, config, dir) => {
+    await ownFolder(options.stateDir, 'stateDir');
     const sessions = new Set<string>();
     const life = new AbortController();
     const making: Making = {
       options,
       probe,
+      leaders,
       life: AbortSignal.any([life.signal, options.life]),
       changed(uid, type = 'machine') {
         for (const session of sessions) hub.publish({ type, session, uid });
@@ -177,16 +190,16 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
   const sessions = new Map<string, Session>();
   const byFolder = new Map<string, Promise<OpenEndpoint>>();
   const make = createMaker(options, hub);
-  const find = (context: CallContext, changes: boolean): Endpoint => {
+  const find = (context: CallContext): Endpoint => {
     const session = sessions.get(context.session);
-    if (session === undefined)
-      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session is not open in this driver process');
-    if (changes && session.draining) throw new DriverError('UNAVAILABLE', 'DRAINING', 'the session is draining', { retryAfterMs: 1000 });
+    if (session === undefined) throw new DriverError('UNAVAILABLE', 'SESSION_UNKNOWN', 'the session is not open in this driver process');
+    if (session.draining) throw new DriverError('UNAVAILABLE', 'DRAINING', 'the session is draining', { retryAfterMs: 1000 });
     return session.endpoint;
   };
   return {
     async open(ref, config, signal) {
       configSchemaOf(ref.category);
+      checkUid('endpoint.uid', ref.uid);
       const dir = await locate(ref, config, options.stateDir);
       signal.throwIfAborted();
       const key = `${ref.category} ${dir}`;
@@ -196,9 +209,12 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
         byFolder.delete(key);
         throw error;
       });
-      const session = randomUUID();
+      const endpoint = withConfig(open.endpoint, config);
+      // Opened again it is the same session, with the newer configuration; one that drains is left to end.
+      const again = [...open.sessions].find((id) => sessions.get(id)?.uid === ref.uid && sessions.get(id)?.draining === false);
+      const session = again ?? randomUUID();
       open.sessions.add(session);
-      sessions.set(session, { endpoint: withConfig(open.endpoint, config), draining: false });
+      sessions.set(session, { uid: ref.uid, endpoint, draining: false });
       return session;
     },
     close(session) {
@@ -209,15 +225,15 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
       const known = sessions.get(session);
       if (known !== undefined) known.draining = true;
     },
-    host(context, changes) {
-      const endpoint = find(context, changes);
+    host(context) {
+      const endpoint = find(context);
       if (endpoint.category === 'machine') return endpoint.host;
-      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session belongs to a pool, not to a host');
+      throw new DriverError('INVALID_ARGUMENT', 'SESSION_UNKNOWN', 'the session belongs to a pool, not to a host');
     },
-    pool(context, changes) {
-      const endpoint = find(context, changes);
+    pool(context) {
+      const endpoint = find(context);
       if (endpoint.category === 'disk') return endpoint.pool;
-      throw new DriverError('FAILED_PRECONDITION', 'SESSION_UNKNOWN', 'the session belongs to a host, not to a pool');
+      throw new DriverError('INVALID_ARGUMENT', 'SESSION_UNKNOWN', 'the session belongs to a host, not to a pool');
     },
   };
 }

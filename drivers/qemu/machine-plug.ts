@@ -105,8 +105,18 @@ export async function plugDisk(host: HostEndpoint, known: KnownMachine, disk: Ma
   return look(host, planned, signal);
 }
 
+async function forgetDisk(known: KnownMachine, diskUid: string, signal: AbortSignal): Promise<KnownMachine> {
+  const { spec } = known.record;
+  const disks = spec.disks.filter((disk) => disk.uid !== diskUid);
+  if (disks.length === spec.disks.length) return known;
+  const record = { ...known.record, spec: { ...spec, disks } };
+  await writeMachine(known.folder, record, signal);
+  return { ...known, record };
+}
+
 /** Asks the guest to let a disk go and waits up to 5 s; then ABORTED/GUEST_BUSY, and the driver closes it whenever the guest does. */
 export async function unplugDisk(host: HostEndpoint, known: KnownMachine, diskUid: string, signal: AbortSignal): Promise<KnownMachine> {
+  if (known.facts.kind === 'absent') return forgetDisk(known, diskUid, signal);
   const machine = requireRunning(known);
   const { run } = machine.record;
   if (!isPlugged(machine.facts, diskUid) && !run.spec.disks.some((disk) => disk.uid === diskUid)) return machine;

@@ -15,8 +15,8 @@ import { stopEngine } from './machine-stop.ts';
 const MAX_DEADLINE_MS = 24 * 60 * 60 * 1000;
 const LIST_AT_ONCE = 16;
 
-/** Gives the host of a call's session; `changes` tells that a draining session refuses it. */
-export type FindHost = (context: CallContext, changes: boolean) => HostEndpoint;
+/** Gives the host of a call's session; UNAVAILABLE where it is not open, or draining. */
+export type FindHost = (context: CallContext) => HostEndpoint;
 
 async function obey(machine: KnownMachine, context: MutationContext, signal: AbortSignal): Promise<KnownMachine> {
   checkOwnership(context.fence, { owner: machine.record.spec.owner, released: machine.record.released });
@@ -54,13 +54,14 @@ async function makeMachine(host: HostEndpoint, context: MutationContext, spec: M
 }
 
 async function ensure(host: HostEndpoint, context: MutationContext, spec: MachineSpec, signal: AbortSignal): Promise<KnownMachine> {
-  const machine = await known(host, context, spec.owner.uid, signal);
-  if (machine === undefined) return makeMachine(host, context, spec, signal);
-  if (canonical(machine.record.spec.owner) !== canonical(spec.owner)) {
+  const found = await lookUpSettled(host, spec.owner.uid, signal);
+  if (found === undefined) return makeMachine(host, context, spec, signal);
+  if (canonical(found.record.spec.owner) !== canonical(spec.owner)) {
     throw new DriverError('ALREADY_EXISTS', 'FOREIGN_OWNER', 'the machine belongs to another object', {
       metadata: { uid: spec.owner.uid },
     });
   }
+  const machine = await obey(found, context, signal);
   if (canonical(machine.record.spec) === canonical(spec)) return machine;
   const record = { ...machine.record, spec };
   await writeMachine(machine.folder, record, signal);
@@ -121,7 +122,7 @@ type Work<T> = (host: HostEndpoint) => Promise<T>;
 /** The machines of the hosts that `find` gives. */
 export function createMachineService(find: FindHost): MachineService {
   const alone = async <T>(context: MutationContext, uid: string, signal: AbortSignal, work: Work<T>): Promise<T> => {
-    const host = find(context, true);
+    const host = find(context);
     checkFence('fence', context.fence);
     checkUid('uid', uid);
     using _held = await holdMachine(host, uid, signal);
@@ -137,7 +138,7 @@ export function createMachineService(find: FindHost): MachineService {
     alone(context, uid, signal, async (host) => viewOf(host, await work(host, await required(host, context, uid, signal)), signal));
   return {
     async ensure(context, spec, signal) {
-      checkSpec(spec, find(context, true).config.bridges);
+      checkSpec(spec);
       return alone(context, spec.owner.uid, signal, async (host) => viewOf(host, await ensure(host, context, spec, signal), signal));
     },
     start: (context, uid, signal) => change(context, uid, signal, (host, machine) => start(host, machine, signal)),
@@ -147,8 +148,11 @@ export function createMachineService(find: FindHost): MachineService {
     },
     delete: (context, uid, signal) => alone(context, uid, signal, (host) => remove(host, context, uid, signal)),
     release: (context, uid, signal) => alone(context, uid, signal, (host) => release(host, context, uid, signal)),
-    get: async (context, uid, signal) => observeMachine(find(context, false), uid, signal),
-    list: async (context, signal) => listMachines(find(context, false), signal),
+    async get(context, uid, signal) {
+      checkUid('uid', uid);
+      return observeMachine(find(context), uid, signal);
+    },
+    list: async (context, signal) => listMachines(find(context), signal),
     async attachDisk(context, uid, disk, signal) {
       checkDisk('disk', disk);
       return change(context, uid, signal, (host, machine) => plugDisk(host, machine, disk, signal));

@@ -1,6 +1,6 @@
 import { DriverError } from '../contract/driver-error.ts';
 import { checkMachineDisk, checkMachineSpec } from '../contract/machine-check.ts';
-import type { MachineDisk, MachineInterface, MachineSpec } from '../contract/machine.ts';
+import type { MachineDisk, MachineSpec } from '../contract/machine.ts';
 import { fieldInvalid } from '../contract/names.ts';
 
 /** Ports of the engine's one bus bound what can be plugged in. */
@@ -16,27 +16,21 @@ function capabilityMissing(field: string, capability: string): DriverError {
 export function checkDisk(field: string, disk: MachineDisk): void {
   checkMachineDisk(field, disk);
   const { protocol, attributes } = disk.connection;
-  if (protocol !== 'file-qcow2') throw capabilityMissing(`${field}.connection.protocol`, `disk-protocol.${protocol}`);
+  if (protocol !== 'file-qcow2') throw fieldInvalid(`${field}.connection.protocol`, 'must be file-qcow2: this driver opens nothing else');
   const path = attributes.path ?? '';
   if (!path.startsWith('/') || path.includes('\0') || path.length > 4096) {
     throw fieldInvalid(`${field}.connection.attributes.path`, 'must be an absolute path');
   }
 }
 
-function checkInterface(field: string, nic: MachineInterface, bridges: readonly string[]): void {
-  if (nic.mode === 'user') return;
-  if (!bridges.includes(nic.bridge ?? '')) {
-    throw new DriverError('NOT_FOUND', 'BRIDGE_NOT_FOUND', `${field}.bridge: not among the bridges that the operator allows on this host`);
-  }
-  throw capabilityMissing(field, 'machine.interface.bridge');
-}
-
-/** Throws INVALID_ARGUMENT/FIELD_INVALID (or what the host lacks) unless the description can be made true here; looks at nothing but it. */
-export function checkSpec(spec: MachineSpec, bridges: readonly string[]): void {
+/** Throws INVALID_ARGUMENT/FIELD_INVALID (or UNIMPLEMENTED) unless the description can be made true here; looks at nothing but it. */
+export function checkSpec(spec: MachineSpec): void {
   checkMachineSpec('spec', spec);
   if (spec.disks.length > MAX_DISKS) throw fieldInvalid('spec.disks', `must have at most ${MAX_DISKS} entries`);
   spec.disks.forEach((disk, index) => checkDisk(`spec.disks[${index}]`, disk));
-  spec.interfaces.forEach((nic, index) => checkInterface(`spec.interfaces[${index}]`, nic, bridges));
+  spec.interfaces.forEach((nic, index) => {
+    if (nic.mode !== 'user') throw capabilityMissing(`spec.interfaces[${index}].mode`, 'machine.interface.bridge');
+  });
 }
 
 /** JSON with sorted keys: equal texts, equal values. */

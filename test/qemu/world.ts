@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,9 +43,11 @@ export async function newState(): Promise<{ readonly root: string; dispose(): Pr
   return {
     root,
     async dispose() {
-      for (const folder of await listMachineFolders(join(root, 'hosts', 'host-a'), NEVER)) {
-        const engine = findEngine(folder.pidFile);
-        if (engine !== undefined) killProcess(engine);
+      for (const host of await readdir(join(root, 'hosts')).catch(() => [])) {
+        for (const folder of await listMachineFolders(join(root, 'hosts', host), NEVER)) {
+          const engine = findEngine(folder.pidFile);
+          if (engine !== undefined) killProcess(engine);
+        }
       }
       await rm(root, { recursive: true, force: true });
     },
@@ -107,9 +109,11 @@ export function pidOf(root: string, uid: string): number {
 
 /** Waits for `found` to give something; throws after `ms`. */
 export async function waitFor<T>(what: string, found: () => Promise<T | undefined> | T | undefined, ms = 15_000): Promise<T> {
-  for (const end = performance.now() + ms; performance.now() < end; await sleep(25)) {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
     const value = await found();
     if (value !== undefined) return value;
+    await sleep(25);
   }
   throw new Error(`waited ${ms} ms for ${what}`);
 }
