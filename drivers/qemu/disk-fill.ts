@@ -11,7 +11,7 @@ import { diskFolder, findDisk, writeDisk } from './disk-record.ts';
 import { eventually } from './deadline.ts';
 import { shortId } from './identity.ts';
 import { isAlive, killProcess, processOf, type ProcessIdentity } from './machine-process.ts';
-import type { PoolEndpoint } from './pool-endpoint.ts';
+import type { FillRunner, PoolEndpoint } from './pool-endpoint.ts';
 import { isAbsent, readRecord, writeRecord } from './record-file.ts';
 import { PROGRAM_ENVIRONMENT } from './run-program.ts';
 
@@ -33,13 +33,6 @@ export interface FillRecord {
   readonly error?: string;
   /** The converter of the running attempt. */
   readonly process?: ProcessIdentity;
-}
-
-/** A fill that this process watches. */
-export interface FillRunner {
-  readonly uid: string;
-  readonly cancel: AbortController;
-  readonly ended: Promise<void>;
 }
 
 function filesOf(poolDir: string, id: string): { readonly record: string; readonly progress: string } {

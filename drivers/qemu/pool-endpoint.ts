@@ -1,9 +1,15 @@
 import type { DriverEvent } from '../contract/driver.ts';
 import type { KeyedLock } from '../contract/keyed-lock.ts';
 import type { PoolConfig } from './config.ts';
-import type { FillRunner } from './disk-fill.ts';
 import type { QemuDriverOptions } from './environment.ts';
 import type { FenceGuard } from './fence-guard.ts';
+
+/** A fill that this process watches. */
+export interface FillRunner {
+  readonly uid: string;
+  readonly cancel: AbortController;
+  readonly ended: Promise<void>;
+}
 
 /** What all calls on one pool share, however many sessions are open on it. */
 export interface PoolEndpoint {
