@@ -1,9 +1,9 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { WRITES_PER_REVISION, type Store, type StoredList, type StoreEvent } from '../store/store.ts';
-import { createBarrier } from './barrier.ts';
 import type { Change } from './change-log.ts';
 import { decodeStored } from './codec.ts';
+import { createFreshness } from './freshness.ts';
 import { createProgress } from './progress.ts';
 import { createTable, type Row, type Table } from './table.ts';
 
@@ -88,7 +88,7 @@ export function createWatchCache({ store, clock, prefixes, freeze, onTrouble }: 
     listeners: new Map(prefixes.map((prefix) => [prefix, new Set()])),
   };
   const progress = createProgress(clock);
-  const newest = createBarrier(() => store.revision(new AbortController().signal));
+  const fresh = createFreshness(store, clock, progress, onTrouble);
   let listed = false;
 
   async function follow(signal: AbortSignal): Promise<void> {
@@ -124,9 +124,7 @@ export function createWatchCache({ store, clock, prefixes, freeze, onTrouble }: 
     },
     position: () => progress.at(),
     reached: (resourceVersion, signal) => progress.reached(resourceVersion, signal),
-    async fresh(signal) {
-      await progress.reached(await newest(), signal);
-    },
+    fresh,
     table(prefix) {
       const table = tables.of.get(prefix);
       if (table === undefined) throw new RangeError(`no resource has the prefix ${prefix}`);
