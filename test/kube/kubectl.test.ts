@@ -134,11 +134,14 @@ async function waits({ k }: Session): Promise<void> {
   expect(lines.filter((line) => line.startsWith('NAME'))).toHaveLength(1);
 }
 
-async function deletes({ k, feed }: Session): Promise<void> {
+async function deletes({ k, feed, namespace }: Session): Promise<void> {
   expect((await feed(vm('other'), 'create', '-f', '-')).code).toBe(0);
   expect((await k('delete', 'vm', 'web', '--wait', '--timeout=10s')).stdout).toContain('"web" deleted');
   expect((await k('delete', 'vm', '--all', '--timeout=10s')).stdout).toContain('"other" deleted');
   expect(await k('get', 'vm')).toMatchObject({ code: 0, stdout: '' });
+  expect((await feed(vm('last'), 'create', '-f', '-')).code).toBe(0);
+  expect((await k('delete', 'namespace', namespace, '--timeout=20s')).stdout).toContain(`"${namespace}" deleted`);
+  expect((await k('get', 'vm', '-A', '-o', 'name')).stdout).toBe('');
 }
 
 /** What a person sees who makes a mistake: one error that says where and what. */
@@ -233,7 +236,7 @@ requires('kubectl')('kubectl', () => {
     test('explains every field and knows every resource', () => explains(session));
     test('changes objects by label, patch and editor', () => changes(session));
     test('follows changes and waits for them', () => waits(session));
-    test('deletes and waits until the object is gone', () => deletes(session));
+    test('deletes and waits until the object is gone, and a namespace with what it holds', () => deletes(session), 30_000);
   });
 
   describe('a mistake', () => {

@@ -11,11 +11,13 @@ import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
 import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
 import { serveHttp } from '../../server/http/serve.ts';
+import { runLifecycle } from '../../server/lifecycle/lifecycle.ts';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
 import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
 import { createApi } from '../../server/verbs/handle.ts';
 import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
+import { eventually } from '../cloud.ts';
 
 const CLOCK: Clock = {
   now: () => Date.now(),
@@ -23,7 +25,7 @@ const CLOCK: Clock = {
   sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }),
 };
 
-/** An API over HTTPS in this process: a store in memory, nobody who controls. */
+/** An API over HTTPS in this process: a store in memory, the server's own loops, nobody who controls. */
 export interface ServedApi {
   /** A folder that goes with it. */
   readonly folder: string;
@@ -35,7 +37,7 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
-/** Serves the whole catalog for an administrator, with the namespace `default`. */
+/** Serves the whole catalog for an administrator; the namespace `default` is there. */
 export async function serveApi(): Promise<ServedApi> {
   const stop = new AbortController();
   const { signal } = stop;
@@ -43,6 +45,7 @@ export async function serveApi(): Promise<ServedApi> {
   const store = await openSqliteStore({ file: ':memory:' }, signal);
   let logged = '';
   const log = pino({ level: 'debug' }, { write: (line: string) => void (logged += line) });
+  const onTrouble = (error: unknown): void => log.error({ err: error }, 'trouble');
   const api = createApi({
     store,
     catalog: CATALOG,
@@ -56,9 +59,9 @@ export async function serveApi(): Promise<ServedApi> {
       versionRoute({ release: '0.1.0', platform: 'linux/amd64', runtime: process.version }),
       healthRoutes([{ name: 'ping', live: true, check: () => Promise.resolve() }]),
     ],
-    onTrouble: (error) => log.error({ err: error }, 'trouble'),
+    onTrouble,
   });
-  const running = api.run(signal);
+  const running = Promise.all([api.run(signal), runLifecycle({ ...api, store, clock: CLOCK, identity: 'test', onTrouble }, signal)]);
   const caller: Caller = { name: 'admin', groups: ['system:masters'] };
   const token = await ensureToken(folder, 'admin', signal);
   const tls = await ensureTls(folder, ['127.0.0.1', 'localhost'], CLOCK, signal);
@@ -67,8 +70,10 @@ export async function serveApi(): Promise<ServedApi> {
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = join(folder, 'kubeconfig');
   await writeKubeconfig(kubeconfig, { server: url, ca: tls.ca, user: 'admin', token }, signal);
-  const namespace = JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
-  await api.handle({ method: 'POST', path: '/api/v1/namespaces', query: [], headers: {}, caller, body: namespace }, signal);
+  await eventually('the namespace default is there', 10_000, async () => {
+    const answer = await api.handle({ method: 'GET', path: '/api/v1/namespaces/default', query: [], headers: {}, caller }, signal);
+    return answer.status === 200 || undefined;
+  });
   return {
     folder,
     kubeconfig,
