@@ -133,7 +133,7 @@ describe('a driver that is kept running', () => {
   });
 
   test('a frozen driver is replaced, and ended', async () => {
-    const driver = await dial({ probeMs: 50 });
+    const driver = await dial({ probeMs: 250 });
     const [pid, first] = [driver.pid() ?? 0, driver.instance()?.instance];
     process.kill(pid, 'SIGSTOP');
     expect(await back(driver, first)).not.toBe(first);

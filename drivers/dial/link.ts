@@ -17,7 +17,6 @@ export interface Link {
   stop(): Promise<void>;
 }
 
-const PROBE_DEADLINE_MS = 5000;
 const MISSES = 3;
 const CONNECT_MS = 10_000;
 
@@ -36,13 +35,13 @@ export async function greet(channel: Channel, signal: AbortSignal): Promise<Driv
   return info;
 }
 
-/** Resolves, with a sentence, when `info`'s process has not answered three probes in a row, or another one answers in its place. */
+/** Resolves, with a sentence, when `info`'s process has not answered three probes in a row, each within `everyMs`, or another one answers in its place. */
 export async function untilSilent(channel: Channel, info: DriverInfo, everyMs: number, clock: Clock, signal: AbortSignal): Promise<string> {
   let misses = 0;
   while (misses < MISSES) {
     await clock.sleep(everyMs, signal);
     try {
-      const { instance } = await channel.call(DRIVER_CALLS.identity.getInfo, [], PROBE_DEADLINE_MS, signal);
+      const { instance } = await channel.call(DRIVER_CALLS.identity.getInfo, [], everyMs, signal);
       if (instance !== info.instance) return 'another process answers at its address';
       misses = 0;
     } catch (error) {

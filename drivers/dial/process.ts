@@ -75,12 +75,13 @@ function follow(child: ChildProcessWithoutNullStreams, { name, log, clock }: Pro
   );
 }
 
-/** Asks by closing stdin, then by SIGTERM, then does not ask. */
-async function stopProcess(child: ChildProcessWithoutNullStreams, exited: Promise<string>, clock: Clock): Promise<void> {
-  const steps = [() => child.stdin.end(), () => child.kill('SIGTERM'), () => child.kill('SIGKILL')];
+/** Asks by closing stdin, then by SIGTERM, then does not ask; one that never served has nothing to end, and is not asked. */
+async function stopProcess(child: ChildProcessWithoutNullStreams, exited: Promise<string>, clock: Clock, served: boolean): Promise<void> {
+  const kind = [() => child.stdin.end(), () => child.kill('SIGTERM')];
+  const kill = (): boolean => child.kill('SIGKILL');
   const done = new AbortController();
   void exited.then(() => done.abort());
-  for (const step of steps) {
+  for (const step of served ? [...kind, kill] : [kill]) {
     if (done.signal.aborted) break;
     step();
     await clock.sleep(STOP_STEP_MS, done.signal).catch(() => undefined);
@@ -122,10 +123,10 @@ export async function startProgram(program: ProgramToStart, signal: AbortSignal)
   const ending = new AbortController();
   const target = `unix:${socket}`;
   const channel = openChannel(target, credentials.createInsecure(), () => program.clock.now());
-  const stop = async (): Promise<void> => {
+  const stop = async (served: boolean): Promise<void> => {
     ending.abort(new Error('stopped'));
     channel.close();
-    await stopProcess(child, exited, program.clock);
+    await stopProcess(child, exited, program.clock, served);
     rmSync(socket, { force: true });
   };
   try {
@@ -135,9 +136,9 @@ export async function startProgram(program: ProgramToStart, signal: AbortSignal)
       throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${program.name} listens at ${address}, not where it was told`);
     const info = await greet(channel, starting);
     const silent = untilSilent(channel, info, program.probeMs, program.clock, ending.signal).catch(() => 'it was stopped');
-    return { channel, info, pid: child.pid, stop, down: Promise.race([exited, silent]) };
+    return { channel, info, pid: child.pid, stop: () => stop(true), down: Promise.race([exited, silent]) };
   } catch (error) {
-    await stop();
+    await stop(false);
     throw error;
   }
 }
