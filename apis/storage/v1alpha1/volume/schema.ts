@@ -33,7 +33,7 @@ export const VolumeSpec = z.strictObject({
  * PoolFull: no room. SourceNotFound, SourceInUse: its source cannot be read yet. Creating, Expanding: moving. ExpandWaits: grows when its VM's
  * driver can, or when it is detached. CannotShrink: the disk is larger than declared. AsDeclared: as declared. InUse: deletion waits for a VM.
  * Deleting: leaving. Missing: the disk was there and is gone. DriverUnreachable: the driver does not answer. Refused: the driver says that it
- * cannot work as asked. NotSupported: the driver cannot do what is declared. Attached, Detached, Claimed: who has it.
+ * cannot work as asked. FillFailed: copying its source failed. NotSupported: the driver cannot do what is declared. Attached, Detached, Claimed: who has it.
  */
 export const VolumeReason = z.enum([
   'Pending',
@@ -54,6 +54,7 @@ export const VolumeReason = z.enum([
   'Missing',
   'DriverUnreachable',
   'Refused',
+  'FillFailed',
   'NotSupported',
   'Attached',
   'Detached',

@@ -1,0 +1,119 @@
+import { bytesOf, quantityOf } from '../../apis/meta/quantity.ts';
+import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import type { Disk } from '../../drivers/contract/disk.ts';
+import { claimAfter, unpublishStale } from './plan-claim.ts';
+import { planDeletion } from './plan-deletion.ts';
+import type { VolumeFacts, VolumePlan } from './plan-facts.ts';
+import { planFill } from './plan-fill.ts';
+import { choosePool, hasRoom } from './plan-pool.ts';
+import { say } from './plan-say.ts';
+import type { Conclusion } from './plan-say.ts';
+
+/** Drivers round sizes up to their blocks: that is no larger disk. */
+const ROUNDING_BYTES = 2 ** 20;
+const UNREACHABLE_LOOK_MS = 5000;
+
+function unsupported({ spec }: Volume): Conclusion | undefined {
+  const field = spec.adopt !== undefined ? 'adopt' : spec.abandon !== undefined ? 'abandon' : undefined;
+  if (field === undefined) return undefined;
+  return { status: 'False', reason: 'NotSupported', message: `spec.${field} is not supported yet`, also: 'stalled' };
+}
+
+/** What to say while nobody knows whether the disk is there. */
+function planIgnorance({ status }: Volume, { pool, disk }: VolumeFacts): Conclusion {
+  const name = status.pool ?? '';
+  if (pool === undefined) return { status: 'Unknown', reason: 'StoragePoolNotFound', message: `there is no StoragePool ${name}` };
+  if (disk?.known === false && disk.code !== 'INVALID_ARGUMENT') {
+    const message = `StoragePool ${name} does not answer: ${disk.because}`;
+    return { status: 'Unknown', reason: 'DriverUnreachable', message, lookAgainMs: UNREACHABLE_LOOK_MS };
+  }
+  return { status: 'False', reason: 'PoolNotReady', message: `StoragePool ${name} is not ready: ${pool.reason}` };
+}
+
+function planCreation(volume: Volume, facts: VolumeFacts): Conclusion {
+  const { spec, status } = volume;
+  const { pool } = facts;
+  if (pool === undefined) return planIgnorance(volume, facts);
+  if (status.volumeId !== undefined) {
+    const message = `disk ${status.volumeId} is no longer in StoragePool ${pool.name}: nothing is made in its place`;
+    return { status: 'False', reason: 'Missing', message, also: 'stalled' };
+  }
+  const sizeBytes = bytesOf(spec.size);
+  const started = status.operation !== undefined;
+  if (!started && pool.allocation !== 'Enabled') {
+    return { status: 'False', reason: 'PoolDisabled', message: `StoragePool ${pool.name} takes no new disks: ${pool.allocation}` };
+  }
+  if (!started && !hasRoom(pool, sizeBytes)) {
+    // The claim on the pool is withdrawn, so that it counts against nobody else.
+    return { status: 'False', reason: 'PoolFull', message: `StoragePool ${pool.name} has no room for ${spec.size}`, pool: null };
+  }
+  if (spec.source !== undefined) return planFill(volume, facts, spec.source);
+  return { status: 'False', reason: 'Creating', message: 'making the disk', also: 'moving', steps: [{ do: 'create', sizeBytes }] };
+}
+
+function planGrowth({ spec, status }: Volume, { pool, holder }: VolumeFacts, seenBytes: number): Conclusion {
+  const sizeBytes = bytesOf(spec.size);
+  const wish = `from ${quantityOf(seenBytes)} to ${spec.size}`;
+  if (pool === undefined || !hasRoom({ ...pool, full: false }, sizeBytes)) {
+    const message = `StoragePool ${status.pool ?? ''} has no room to grow it ${wish}`;
+    return { status: 'False', reason: 'PoolFull', message, resizing: { reason: 'ExpandWaits', message } };
+  }
+  const vm = `VirtualMachine ${status.claim?.virtualMachine ?? ''}`;
+  const growing = (message: string): Conclusion => {
+    return { status: 'False', reason: 'Expanding', message, also: 'moving', resizing: { reason: 'Expanding', message } };
+  };
+  const waiting = (message: string): Conclusion => {
+    return { status: 'False', reason: 'ExpandWaits', message, resizing: { reason: 'ExpandWaits', message } };
+  };
+  if (status.claim === undefined || holder?.state === 'free' || (holder?.state === 'holds' && holder.power === 'stopped')) {
+    return { ...growing(`growing it ${wish}`), steps: [{ do: 'expand', sizeBytes }] };
+  }
+  if (holder?.state !== 'holds') return waiting(`nobody can tell whether ${vm} has it: it is not grown ${wish}`);
+  if (holder.canGrow) return growing(`${vm} grows it ${wish}`);
+  return waiting(`the driver of ${vm} cannot grow it ${wish} until it is stopped`);
+}
+
+function planDisk(volume: Volume, facts: VolumeFacts, disk: Disk): Conclusion {
+  const { spec } = volume;
+  const sizeBytes = bytesOf(spec.size);
+  const claim = claimAfter(volume, facts, disk);
+  const unpublish = unpublishStale(facts, disk, claim);
+  if (disk.released) {
+    return { status: 'False', reason: 'Missing', message: `disk ${disk.id} was handed back to the world`, also: 'stalled', claim };
+  }
+  const base = ((): Conclusion => {
+    if (disk.sizeBytes < sizeBytes) return planGrowth(volume, facts, disk.sizeBytes);
+    if (disk.sizeBytes - sizeBytes >= ROUNDING_BYTES) {
+      const message = `the disk already has ${quantityOf(disk.sizeBytes)}, and shrinking loses data: declare at least that`;
+      return { status: 'False', reason: 'CannotShrink', message, also: 'stalled' };
+    }
+    return { status: 'True', reason: 'AsDeclared', message: `${quantityOf(disk.sizeBytes)} in StoragePool ${volume.status.pool ?? ''}` };
+  })();
+  return { ...base, claim, steps: [...unpublish, ...(base.steps ?? [])] };
+}
+
+function conclude(volume: Volume, facts: VolumeFacts): Conclusion {
+  if (volume.metadata.deletionTimestamp !== undefined) return planDeletion(volume, facts, planIgnorance(volume, facts));
+  const refusal = unsupported(volume);
+  if (refusal !== undefined) return refusal;
+  if (volume.status.pool === undefined) return choosePool(volume, facts);
+  if (facts.disk?.known !== true) return planIgnorance(volume, facts);
+  return facts.disk.value === undefined ? planCreation(volume, facts) : planDisk(volume, facts, facts.disk.value);
+}
+
+/** Takes the steps away where no call may change anything, or where the driver has said for good that it cannot. */
+function permitted(volume: Volume, { pool, refused }: VolumeFacts, conclusion: Conclusion): Conclusion {
+  const { steps = [] } = conclusion;
+  if (steps.length === 0) return conclusion;
+  if (pool?.allocation === 'Disabled') {
+    const message = `StoragePool ${pool.name} is Disabled: no call may change anything there`;
+    return { ...conclusion, status: 'False', reason: 'PoolDisabled', message, steps: [], finalizer: 'hold' };
+  }
+  if (refused === undefined || volume.metadata.deletionTimestamp !== undefined) return conclusion;
+  return { ...conclusion, status: 'False', reason: 'Refused', message: refused, also: 'stalled', steps: [] };
+}
+
+/** Decides what one volume needs next. Pure: the same volume and facts give the same plan. */
+export function planVolume(volume: Volume, facts: VolumeFacts): VolumePlan {
+  return say(volume, facts, permitted(volume, facts, conclude(volume, facts)));
+}

@@ -1,0 +1,156 @@
+import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
+import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
+import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
+import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
+import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
+import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import { bytesOf } from '../../apis/meta/quantity.ts';
+import { selects } from '../../apis/meta/selector.ts';
+import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
+import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
+import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import type { View } from '../../client/view.ts';
+import type { Views } from '../runtime/controller.ts';
+import type { PoolFact, Source, VolumeFacts } from './plan-facts.ts';
+
+/** The objects that volumes depend on. */
+export interface World {
+  readonly zones: View<Zone>;
+  readonly pods: View<Pod>;
+  readonly hosts: View<Host>;
+  readonly pools: View<StoragePool>;
+  readonly volumes: View<Volume>;
+  readonly machines: View<VirtualMachine>;
+}
+
+export function worldOf(views: Views): World {
+  return {
+    zones: views.of<Zone>(ZoneKind),
+    pods: views.of<Pod>(PodKind),
+    hosts: views.of<Host>(HostKind),
+    pools: views.of<StoragePool>(StoragePoolKind),
+    volumes: views.of<Volume>(VolumeKind),
+    machines: views.of<VirtualMachine>(VirtualMachineKind),
+  };
+}
+
+interface Place {
+  readonly host: Host | undefined;
+  readonly pod: Pod | undefined;
+  readonly zone: Zone | undefined;
+}
+
+function placeOf({ hosts, pods, zones }: World, { spec: { scope } }: StoragePool): Place {
+  const host = hosts.get({ name: scope.host ?? '' });
+  const pod = pods.get({ name: scope.pod ?? host?.spec.pod ?? '' });
+  return { host, pod, zone: zones.get({ name: scope.zone ?? pod?.spec.zone ?? '' }) };
+}
+
+/** The zone whose leader decides about a volume; undefined while its pool, or what that is in, is not there. */
+export function zoneOf(world: World, { spec, status }: Volume): string | undefined {
+  const pool = world.pools.get({ name: status.pool ?? spec.storagePool ?? '' });
+  return pool === undefined ? undefined : placeOf(world, pool).zone?.metadata.name;
+}
+
+const conditionOf = ({ status }: Volume | StoragePool | VirtualMachine, type: string): { status: string; reason: string } | undefined =>
+  status.conditions.find((condition) => condition.type === type);
+
+/** Whether a volume has gone on from its claim on the pool: published before the first call that makes its disk. */
+function isVerified(volume: Volume): boolean {
+  const { volumeId, operation } = volume.status;
+  return volumeId !== undefined || operation !== undefined || conditionOf(volume, 'Ready')?.reason === 'Creating';
+}
+
+/** Bytes promised to the volumes of a pool that come before this one: of two claims that do not fit, the later one sees the earlier. */
+function promisedBefore({ volumes }: World, { metadata, status }: Volume, pool: string): number {
+  const mine = BigInt(metadata.resourceVersion);
+  const earlier = (other: Volume): boolean => status.pool !== pool || isVerified(other) || BigInt(other.metadata.resourceVersion) < mine;
+  return volumes
+    .list()
+    .filter((other) => other.status.pool === pool && other.metadata.uid !== metadata.uid && earlier(other))
+    .reduce((sum, other) => sum + Math.max(bytesOf(other.spec.size), bytesOf(other.status.size ?? 0)), 0);
+}
+
+/** What a volume needs to know of a pool, from objects alone. */
+export function poolFactOf(world: World, volume: Volume, pool: StoragePool): PoolFact {
+  const { metadata, spec, status } = pool;
+  const ready = conditionOf(pool, 'Ready');
+  const { host, pod, zone } = placeOf(world, pool);
+  const parents = [host, pod, zone].flatMap((parent) => (parent === undefined ? [] : [parent.spec.allocation]));
+  return {
+    name: metadata.name,
+    ready: ready?.status === 'True' && zone !== undefined,
+    reason: ready?.reason ?? 'Pending',
+    full: conditionOf(pool, 'Full')?.status === 'True',
+    deleting: metadata.deletionTimestamp !== undefined,
+    allocation: strictestAllocation([spec.allocation, ...parents]),
+    limitBytes: Math.floor((bytesOf(status.capacity ?? 0) * spec.overcommitPercent) / 100),
+    promisedBytes: promisedBefore(world, volume, metadata.name),
+  };
+}
+
+/** Pools that a volume may live in; a selector finds pools of zone and pod scope only. */
+export function offersFor({ pools }: World, { spec }: Volume): readonly StoragePool[] {
+  const { storagePool, poolSelector } = spec;
+  if (storagePool !== undefined) {
+    const named = pools.get({ name: storagePool });
+    return named === undefined ? [] : [named];
+  }
+  if (poolSelector === undefined) return [];
+  return pools.list().filter((pool) => pool.spec.scope.host === undefined && selects(poolSelector, pool.metadata.labels));
+}
+
+/** VMs with a verified placement that list the volume, oldest first. */
+export function wantingOf({ machines, hosts }: World, { metadata }: Volume): VolumeFacts['wanting'] {
+  const age = (vm: VirtualMachine): string => `${vm.metadata.creationTimestamp} ${vm.metadata.uid}`;
+  return machines
+    .list()
+    .filter((vm) => vm.metadata.namespace === metadata.namespace && vm.spec.disks.some(({ volume }) => volume === metadata.name))
+    .filter((vm) => vm.metadata.deletionTimestamp === undefined && conditionOf(vm, 'Scheduled')?.status === 'True')
+    .sort((one, other) => (age(one) < age(other) ? -1 : 1))
+    .flatMap((vm) => {
+      const { host, placementEpoch } = vm.status;
+      const hostId = hosts.get({ name: host ?? '' })?.status.hostId;
+      if (host === undefined || placementEpoch === undefined || hostId === undefined) return [];
+      return [{ virtualMachine: vm.metadata.name, uid: vm.metadata.uid, host, placementEpoch, hostId }];
+    });
+}
+
+/** Whether the VM of the claim still wants the volume, at the claim's placement. */
+export function claimHolds({ machines }: World, { metadata, status: { claim } }: Volume): boolean {
+  if (claim === undefined) return false;
+  const vm = machines.get({ namespace: metadata.namespace ?? '', name: claim.virtualMachine });
+  if (vm?.metadata.uid !== claim.uid) return false;
+  const { host, placementEpoch } = vm.status;
+  return host === claim.host && placementEpoch === claim.placementEpoch && vm.spec.disks.some(({ volume }) => volume === metadata.name);
+}
+
+/** A volume that is being filled from this one. */
+export function clonedBy({ volumes }: World, { metadata }: Volume): string | undefined {
+  const copying = volumes
+    .list()
+    .find(
+      ({ metadata: { namespace }, spec, status }) =>
+        namespace === metadata.namespace &&
+        spec.source?.volume === metadata.name &&
+        status.operation !== undefined &&
+        status.volumeId === undefined &&
+        status.conditions.every(({ reason }) => reason !== 'FillFailed'),
+    );
+  return copying?.metadata.name;
+}
+
+/** The volume that this one is filled from, and whether it can be read now. */
+export function sourceOf(source: Volume | undefined, { spec, status }: Volume): Source {
+  const name = spec.source?.volume ?? '';
+  if (source?.status.volumeId === undefined) return { state: 'absent', because: `there is no Volume ${name} with a disk` };
+  if (source.status.pool !== status.pool) return { state: 'absent', because: `Volume ${name} is in another StoragePool` };
+  const { claim } = source.status;
+  if (claim !== undefined) return { state: 'busy', because: `Volume ${name} is claimed by VirtualMachine ${claim.virtualMachine}` };
+  if (source.metadata.deletionTimestamp !== undefined) return { state: 'busy', because: `Volume ${name} is being deleted` };
+  return { state: 'ready', uid: source.metadata.uid };
+}
