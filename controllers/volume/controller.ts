@@ -71,8 +71,9 @@ async function observe(parts: Parts, volume: Volume, round: Round, signal: Abort
   const { world, client } = parts;
   const { metadata, spec, status } = volume;
   const chosen = status.pool === undefined ? undefined : world.pools.get({ name: status.pool });
+  const unasked: DiskFacts = { capabilities: [] };
   const [asked, holder] = await Promise.all([
-    chosen === undefined ? { capabilities: [] } : askPool(parts, volume, chosen, round, signal),
+    chosen === undefined ? unasked : askPool(parts, volume, chosen, round, signal),
     askHolder(parts, volume, round, signal),
   ]);
   // Before the first call that makes the disk: whoever claimed room in the pool before us is in the view.
@@ -92,6 +93,7 @@ async function observe(parts: Parts, volume: Volume, round: Round, signal: Abort
     ...(holder !== undefined && { holder }),
     ...(claimHostId !== undefined && { claimHostId }),
     ...(cloned !== undefined && { clonedBy: cloned }),
+    ...(round.refused !== undefined && { refused: round.refused.message }),
   };
 }
 
