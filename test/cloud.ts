@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { pathOf } from './prerequisites.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** As `npm start` sets it. */
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
 
 /** What a program printed and how it ended. */
 export interface Outcome {
@@ -77,8 +79,12 @@ interface Running {
 }
 
 function launch(dataDir: string, args: readonly string[]): Running {
-  const argv = ['cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
-  const child = spawn(process.execPath, argv, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  const argv = ['--disable-warning=ExperimentalWarning', 'cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
+  const child = spawn(process.execPath, argv, {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILE_CACHE },
+  });
   const running: Running = {
     child,
     output: '',
@@ -109,7 +115,7 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
   const first = args.includes('--sample') ? args : ['--sample', 'none', ...args];
   let running = launch(dataDir, first);
   await serving(running);
-  const env = { KUBECONFIG: kubeconfig, HOME: dataDir, NO_COLOR: '1' };
+  const env = { KUBECONFIG: kubeconfig, HOME: dataDir, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILE_CACHE };
   const cloudctl = (stdin: string, words: readonly string[]): Promise<Outcome> =>
     run(process.execPath, [join(ROOT, 'cmd/cloudctl/main.ts'), ...words], { stdin, env });
   const kubectl = (stdin: string, words: readonly string[]): Promise<Outcome> => run(pathOf('kubectl'), words, { stdin, env });

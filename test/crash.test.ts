@@ -27,18 +27,27 @@ requires('kubectl')('cloudd killed with kill -9', () => {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(await readyReason()).toBe('Running');
     expect(await simCalls(cloud)).toEqual(before.calls);
-    expect((await simWorld(cloud)).hosts.flatMap(({ machines }) => machines)).toEqual(before.world.hosts.flatMap(({ machines }) => machines));
+    expect((await simWorld(cloud)).hosts.flatMap(({ machines }) => machines)).toEqual(
+      before.world.hosts.flatMap(({ machines }) => machines),
+    );
   }, 60_000);
 
   test('in the middle of making VMs, the next one finishes the work and makes nothing twice', async () => {
     const names = Array.from({ length: 8 }, (_, index) => `burst-${String(index)}`);
     const manifests = names.map((name) =>
-      JSON.stringify({ apiVersion: 'compute.lenticular.dev/v1alpha1', kind: 'VirtualMachine', metadata: { name }, spec: { cpus: 1, memory: '64Mi' } }),
+      JSON.stringify({
+        apiVersion: 'compute.lenticular.dev/v1alpha1',
+        kind: 'VirtualMachine',
+        metadata: { name },
+        spec: { cpus: 1, memory: '64Mi' },
+      }),
     );
     expect(await cloud.kubectlWith(manifests.join('\n'), 'create', '-f', '-')).toMatchObject({ code: 0 });
     await cloud.kill();
     await cloud.start('--sample', 'none');
-    expect(await cloud.kubectl('wait', ...names.map((name) => `vm/${name}`), '--for=condition=Ready', '--timeout=60s')).toMatchObject({ code: 0 });
+    expect(await cloud.kubectl('wait', ...names.map((name) => `vm/${name}`), '--for=condition=Ready', '--timeout=60s')).toMatchObject({
+      code: 0,
+    });
     const machines = (await simWorld(cloud)).hosts.flatMap((host) => host.machines.map(({ id }) => id));
     expect(machines).toHaveLength(names.length + 1);
     expect(new Set(machines).size).toBe(machines.length);
@@ -48,7 +57,11 @@ requires('kubectl')('cloudd killed with kill -9', () => {
     const uid = (await cloud.kubectl('get', 'vm', 'vm-1', '-o', 'jsonpath={.metadata.uid}')).stdout;
     const before = (await simCalls(cloud))['machine.start'] ?? 0;
     await sim(cloud, { do: 'crash', uid });
-    await eventually('the machine is started again', 20_000, async () => ((await simCalls(cloud))['machine.start'] ?? 0) > before || undefined);
+    await eventually(
+      'the machine is started again',
+      20_000,
+      async () => ((await simCalls(cloud))['machine.start'] ?? 0) > before || undefined,
+    );
     expect(await cloud.kubectl('wait', 'vm/vm-1', '--for=condition=Ready', '--timeout=20s')).toMatchObject({ code: 0 });
     expect((await cloud.kubectl('describe', 'vm', 'vm-1')).stdout).toMatch(/GuestRestarts|Starting/);
   }, 60_000);
@@ -57,7 +70,9 @@ requires('kubectl')('cloudd killed with kill -9', () => {
     const { stdout: host } = await cloud.kubectl('get', 'vm', 'vm-1', '-o', 'jsonpath={.status.host}');
     const uid = (await cloud.kubectl('get', 'host', host, '-o', 'jsonpath={.metadata.uid}')).stdout;
     await sim(cloud, { do: 'fault', call: '*', endpoint: uid, count: 0, action: { do: 'hang' } });
-    expect(await cloud.kubectlWith('apiVersion: infra.lenticular.dev/v1alpha1\nkind: Zone\nmetadata: {name: zone-2}\n', 'create', '-f', '-')).toMatchObject({ code: 0 });
+    expect(
+      await cloud.kubectlWith('apiVersion: infra.lenticular.dev/v1alpha1\nkind: Zone\nmetadata: {name: zone-2}\n', 'create', '-f', '-'),
+    ).toMatchObject({ code: 0 });
     await eventually('the other zone is looked at', 15_000, async () => {
       const { stdout } = await cloud.kubectl('get', 'zone', 'zone-2', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}');
       return stdout === 'NoHosts' || undefined;

@@ -13,7 +13,11 @@ async function qemuIn(folder: string): Promise<readonly number[]> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      const [program, command, stat] = await Promise.all([readlink(`/proc/${entry}/exe`), readFile(`/proc/${entry}/cmdline`, 'utf8'), readFile(`/proc/${entry}/stat`, 'utf8')]);
+      const [program, command, stat] = await Promise.all([
+        readlink(`/proc/${entry}/exe`),
+        readFile(`/proc/${entry}/cmdline`, 'utf8'),
+        readFile(`/proc/${entry}/stat`, 'utf8'),
+      ]);
       const zombie = /^\d+ \(.*\) Z/s.test(stat);
       if (program.includes('qemu-system') && command.includes(folder) && !zombie) pids.push(Number(entry));
     } catch {
@@ -28,7 +32,13 @@ async function filesBelow(folder: string, matching: RegExp): Promise<readonly st
   return entries.filter((entry) => matching.test(entry));
 }
 
-requires('kubectl', 'qemu-system-x86_64', 'qemu-img', 'busybox', 'guest-kernel')('A real VM', () => {
+requires(
+  'kubectl',
+  'qemu-system-x86_64',
+  'qemu-img',
+  'busybox',
+  'guest-kernel',
+)('A real VM', () => {
   let cloud: Cloud;
   let drivers: string;
 
@@ -57,7 +67,9 @@ requires('kubectl', 'qemu-system-x86_64', 'qemu-img', 'busybox', 'guest-kernel')
     const line = await eventually('the guest writes to its console', 60_000, async () => READY.exec(await serial()) ?? undefined);
     process.stdout.write(`apply to the guest's line: ${String(Math.round(performance.now() - started))} ms\n`);
     const { stdout } = await cloud.kubectl('get', 'vm,volumes', '-A', '-o', 'json');
-    const { items } = JSON.parse(stdout) as { items: readonly { kind: string; metadata: { name: string }; spec: { disks?: readonly { volume: string }[]; size?: string } }[] };
+    const { items } = JSON.parse(stdout) as {
+      items: readonly { kind: string; metadata: { name: string }; spec: { disks?: readonly { volume: string }[]; size?: string } }[];
+    };
     const vm = items.find(({ kind }) => kind === 'VirtualMachine');
     const second = items.find(({ metadata }) => metadata.name === vm?.spec.disks?.[1]?.volume);
     expect(line[1]).toBe(vm?.metadata.name);

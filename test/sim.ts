@@ -4,7 +4,11 @@ import type { Cloud } from './cloud.ts';
 
 /** What the simulated data centre holds, as far as tests look. */
 export interface SimWorld {
-  readonly hosts: readonly { readonly uid: string; readonly name: string; readonly machines: readonly { readonly id: string; readonly power: string }[] }[];
+  readonly hosts: readonly {
+    readonly uid: string;
+    readonly name: string;
+    readonly machines: readonly { readonly id: string; readonly power: string }[];
+  }[];
   readonly pools: readonly { readonly uid: string; readonly disks: readonly { readonly id: string }[] }[];
 }
 

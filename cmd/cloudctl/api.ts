@@ -61,8 +61,9 @@ export function createApi(transport: Transport, warn: (text: string) => void): A
       const warning = response.headers.warning;
       if (warning !== undefined)
         for (const [, text] of warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) warn(text?.replaceAll(/\\(.)/g, '$1') ?? '');
-      if (response.status >= 400) throw errorOf(response.body, response.status);
-      return response.body;
+      const body = decoded(response.body);
+      if (response.status >= 400) throw errorOf(body, response.status);
+      return body;
     },
     async *watch(ask, signal) {
       const response = await transport(requestOf({ ...ask, query: { ...ask.query, watch: 'true' } }), signal);
@@ -70,6 +71,11 @@ export function createApi(transport: Transport, warn: (text: string) => void): A
       yield* failures(response);
     },
   };
+}
+
+/** Documents that never change are served as bytes; over HTTP they have been decoded already. */
+function decoded(body: unknown): unknown {
+  return body instanceof Uint8Array ? (JSON.parse(new TextDecoder().decode(body)) as unknown) : body;
 }
 
 async function* failures({ events }: ApiStream): AsyncIterable<WatchEvent> {

@@ -173,7 +173,7 @@ program
   .description('Shows the whole cloud: zones, racks, hosts, VMs, volumes and pools, and how each of them is.')
   .action(async (_options: unknown, command: Command) => {
     const { tree } = await import('./commands/tree.ts');
-    await tree(await contextOf(command), { colour: process.stdout.hasColors() }, interrupted.signal);
+    await tree(await contextOf(command), { colour: process.stdout.isTTY && process.stdout.hasColors() }, interrupted.signal);
   });
 
 program

@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CATALOG } from '../../apis/catalog.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
@@ -56,6 +56,11 @@ async function openStore({ store, etcd }: ApiserverOptions, dirs: DataDir, clock
   return openEtcdStore({ endpoints: etcd, clock }, signal);
 }
 
+/** The same for every server on this data folder, of which there is one at a time. */
+function serverIdentity({ root }: DataDir): string {
+  return `${hostname()}_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
+}
+
 /** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
 export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
   const clock = systemClock();
@@ -78,7 +83,7 @@ export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Lo
       openapiRoutes(CATALOG, release),
     ],
   });
-  const running = [api.run(signal), runLifecycle({ handle: api.handle, store, catalog: CATALOG, clock, log }, signal)];
+  const running = [api.run(signal), runLifecycle({ ...api, store, clock, identity: serverIdentity(dirs), onTrouble: trouble }, signal)];
   const [tls, admin, controllers] = await Promise.all([
     ensureTls(dirs.pki, ['127.0.0.1', '::1', 'localhost', hostname()], clock, signal),
     ensureToken(dirs.pki, 'admin', signal),
@@ -105,7 +110,9 @@ async function listen(options: Parameters<typeof serveHttp>[0], signal: AbortSig
     return await serveHttp(options, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new OperatorError(`port ${String(options.port)} is taken: is cloudd running already? Choose another with --port`, { cause: error });
+    throw new OperatorError(`port ${String(options.port)} is taken: is cloudd running already? Choose another with --port`, {
+      cause: error,
+    });
   }
 }
 

@@ -108,12 +108,25 @@ async function dial(name: string, address: string, { dirs, log }: Pick<Controlle
   if (address === '') {
     const program = driverProgram(name, dirs, log, clock);
     if (program !== undefined) return dialDriver(program, signal);
-    throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(' and ')}`);
+    throw new DriverError(
+      'INVALID_ARGUMENT',
+      'DRIVER_UNKNOWN',
+      `there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(' and ')}`,
+    );
   }
-  const tls = { ca: join(dirs.pki, 'drivers-ca.crt'), cert: join(dirs.pki, 'drivers-client.crt'), key: join(dirs.pki, 'drivers-client.key') };
+  const tls = {
+    ca: join(dirs.pki, 'drivers-ca.crt'),
+    cert: join(dirs.pki, 'drivers-client.crt'),
+    key: join(dirs.pki, 'drivers-client.key'),
+  };
   const missing = Object.values(tls).find((file) => !existsSync(file));
   if (missing !== undefined) {
-    throw new DriverError('INVALID_ARGUMENT', 'CONFIG_INVALID', `a driver with an endpoint is reached by mutual TLS, and ${missing} is missing`, { metadata: { field: 'endpoint' } });
+    throw new DriverError(
+      'INVALID_ARGUMENT',
+      'CONFIG_INVALID',
+      `a driver with an endpoint is reached by mutual TLS, and ${missing} is missing`,
+      { metadata: { field: 'endpoint' } },
+    );
   }
   return dialAddress({ name, address, tls, clock, log: ({ driver, stream, text }) => log.info({ driver, stream }, text) }, signal);
 }
@@ -129,7 +142,8 @@ export async function controllers({ dataDir, kubeconfig, logLevel }: Controllers
   const dirs = openDataDir(dataDir);
   const log = createLog({ level: logLevel });
   const file = kubeconfig ?? dirs.controllersKubeconfig;
-  if (!existsSync(file)) throw new OperatorError(`there is no kubeconfig at ${file}: give --kubeconfig, or start cloudd apiserver on this data folder first`);
+  if (!existsSync(file))
+    throw new OperatorError(`there is no kubeconfig at ${file}: give --kubeconfig, or start cloudd apiserver on this data folder first`);
   const { connectBy } = await import('../../client/kubeconfig.ts');
   const { transport, server } = await connectBy({ file }, systemClock(), signal);
   log.info({ server }, 'controlling');

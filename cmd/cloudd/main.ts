@@ -1,13 +1,9 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { projectVersion } from '../version.ts';
 import { DEFAULT_DATA_DIR } from './data-dir.ts';
 import { LOG_LEVELS } from './log.ts';
 import { OperatorError } from './operator-error.ts';
-
-// The second start finds the stripped sources in a cache: half the time, and the parser is never loaded.
-enableCompileCache();
 
 function port(text: string): number {
   const value = Number(text);

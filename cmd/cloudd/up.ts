@@ -76,7 +76,8 @@ async function welcome({ options, running, dirs, started, say }: Welcome, signal
 }
 
 async function contextOf(running: RunningApi, say: (line: string) => void, signal: AbortSignal): Promise<Context> {
-  const asAdmin = (request: ApiRequest, stop: AbortSignal): ReturnType<RunningApi['handle']> => running.handle({ ...request, caller: ADMIN }, stop);
+  const asAdmin = (request: ApiRequest, stop: AbortSignal): ReturnType<RunningApi['handle']> =>
+    running.handle({ ...request, caller: ADMIN }, stop);
   const api = createCommandApi(asAdmin, say);
   return { api, namespace: 'default', resources: await discover(api, signal), out: say, err: say };
 }
@@ -103,9 +104,12 @@ async function checkGuest(dirs: DataDir): Promise<void> {
   try {
     await Promise.all(['demo-kernel', 'demo-initrd'].map((name) => access(`${images}/${name}`)));
   } catch (error) {
-    throw new OperatorError(`the sample qemu boots a small guest that is not there yet: make it with\n  npm run guest -- ${images}\nand start again`, {
-      cause: error,
-    });
+    throw new OperatorError(
+      `the sample qemu boots a small guest that is not there yet: make it with\n  npm run guest -- ${images}\nand start again`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -129,7 +133,9 @@ function nextCommands({ kubeconfig }: DataDir, empty: boolean): readonly string[
     '',
     'Next, in another terminal:',
     `  export KUBECONFIG=${kubeconfig}`,
-    ...(empty ? ['  kubectl apply -f manifests/samples/quickstart.yaml'] : ['  kubectl get zones,racks,hosts,storagepools,volumes,vms -A', '  kubectl describe vm vm-1']),
+    ...(empty
+      ? ['  kubectl apply -f manifests/samples/quickstart.yaml']
+      : ['  kubectl get zones,racks,hosts,storagepools,volumes,vms -A', '  kubectl describe vm vm-1']),
     '  npm run cloudctl -- tree',
     '',
     'Ctrl-C stops the control plane and nothing else: machines keep running.',

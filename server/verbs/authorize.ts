@@ -60,6 +60,8 @@ export const STATIC_POLICY: Policy = {
       namespaces: ['lenticular-system'],
     },
     { verbs: ['create', 'patch'], apiGroups: ['', 'events.k8s.io'], resources: ['events'] },
+    // Its uid names the installation to drivers.
+    { verbs: ['get'], apiGroups: [''], resources: ['namespaces'] },
   ],
 };
 
