@@ -37,7 +37,6 @@ interface World {
   readonly machines: View<VirtualMachine>;
 }
 
-const PROTOCOL = 'disk-protocol.';
 const nameOf = ({ metadata }: VirtualMachine | Volume): string => `${metadata.namespace ?? ''}/${metadata.name}`;
 
 function podOf({ pods, zones }: World, { spec }: Host): HostFacts['pod'] {
@@ -61,8 +60,7 @@ async function askDriver(sessions: Sessions, host: Host, round: Round, signal: A
   return ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
-    const protocols = session.capabilities.filter((capability) => capability.startsWith(PROTOCOL));
-    return { info: session.info, observation, diskProtocols: protocols.map((name) => name.slice(PROTOCOL.length)).sort() };
+    return { info: session.info, observation, capabilities: session.capabilities };
   }, signal);
 }
 
@@ -71,11 +69,11 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
   const pod = podOf(world, host);
   const placed = world.machines.list().filter(({ status }) => status.host === name);
   const claimed = world.volumes.list().filter(({ status }) => status.claim?.host === name);
-  const leaves = host.metadata.deletionTimestamp !== undefined && placed.length === 0 && claimed.length === 0;
+  const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
+  const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
-  const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
   return {
     ...(pod !== undefined && { pod }),
     ...(device !== undefined && { device }),
@@ -83,6 +81,7 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
       .map((machine) => ({ name: nameOf(machine), cpus: machine.spec.cpus, memoryBytes: bytesOf(machine.spec.memory), storageBytes: 0 }))
       .sort((one, other) => (one.name < other.name ? -1 : 1)),
     claimed: claimed.map(nameOf).sort(),
+    pools: local.map(({ metadata }) => metadata.name).sort(),
     storageBytes: local.reduce((sum, { status }) => sum + bytesOf(status.provisioned ?? 0), 0),
     installation: round.authority.installation,
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.

@@ -51,7 +51,7 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     const { conditions: _conditions, observedGeneration: _observedGeneration, ...last } = host.status;
     return { ...last, ...(last.capacity !== undefined && { allocated }) };
   }
-  const { info, observation, diskProtocols } = device.value;
+  const { info, observation, capabilities } = device.value;
   const { hostId, bootId, cpus, memoryBytes, storageBytes, machines } = observation;
   const unmanaged = unmanagedOf(machines, facts);
   return {
@@ -61,7 +61,7 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     allocatable: resourcesOf(allocatableOf(host, observation, facts)),
     allocated,
     driver: { name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },
-    diskProtocols: [...diskProtocols],
+    capabilities: [...capabilities].sort().slice(0, MOST_FACTS).map((name) => clip(name, 128)),
     facts: factsOf(observation.facts),
     machines: machines.filter(({ owner, released }) => owner?.installation === facts.installation && !released).length,
     ...(unmanaged.length > 0 && { unmanaged: [...unmanaged] }),

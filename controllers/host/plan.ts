@@ -15,7 +15,7 @@ type PlannedHostCondition = HostStatus['conditions'][number];
 /** What the driver says about the host, and which driver says it. */
 export interface HostAnswer {
   readonly info: DriverInfo;
-  readonly diskProtocols: readonly string[];
+  readonly capabilities: readonly string[];
   readonly observation: HostObservation;
 }
 
@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly placed: readonly (Amounts & { readonly name: string })[];
   /** Volumes, as `namespace/name`, that were claimed for this host and not yet seen detached. */
   readonly claimed: readonly string[];
+  /** Pools of the host alone. */
+  readonly pools: readonly string[];
   /** Bytes promised to volumes of the host's own pools. */
   readonly storageBytes: number;
   /** The uid that tags of this installation carry. */
@@ -102,7 +104,12 @@ function asides({ spec, metadata }: Host, { device, placed }: HostFacts): readon
 export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatus> {
   const { metadata } = host;
   const { generation } = metadata;
-  const blockers = [...facts.placed.map(({ name }) => `VirtualMachine ${name}`), ...facts.claimed.map((name) => `Volume ${name}`)];
+  const { placed, claimed, pools } = facts;
+  const blockers = [
+    ...placed.map(({ name }) => `VirtualMachine ${name}`),
+    ...claimed.map((name) => `Volume ${name}`),
+    ...pools.map((name) => `StoragePool ${name}`),
+  ];
   const deleting = metadata.deletionTimestamp !== undefined;
   const leaves = deleting && blockers.length === 0;
   const verdict: Verdict<HostReason> = leaves

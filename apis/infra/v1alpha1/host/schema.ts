@@ -88,7 +88,11 @@ export const HostStatus = z.strictObject({
   facts: boundedMap(z.string().max(253), { maxKeyLength: 63, maxProperties: 64 })
     .exactOptional()
     .describe('What the driver says about the host, for people.'),
-  diskProtocols: z.array(z.string().max(63)).max(16).exactOptional().describe('Disk protocols that its driver can open.'),
+  capabilities: z
+    .array(z.string().max(128))
+    .max(64)
+    .exactOptional()
+    .describe('What its driver can do, among it `disk-protocol.NAME` for each way to open a disk.'),
   machines: z.int().min(0).exactOptional().describe('Machines of ours on the host.'),
   unmanaged: UnmanagedList.exactOptional(),
   conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
