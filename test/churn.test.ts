@@ -41,9 +41,9 @@ requires('kubectl')('Churn', () => {
       const pause = pauses(index + 1);
       for (let pair = index; pair < PAIRS; pair += LANES) {
         expect(await cloud.kubectlWith(vm(`churn-${String(index)}`), 'create', '-f', '-')).toMatchObject({ code: 0, stderr: '' });
-        await delay(pause.next().value ?? 0);
+        await delay(Number(pause.next().value));
         expect(await cloud.kubectl('delete', `vm/churn-${String(index)}`, '--timeout=60s')).toMatchObject({ code: 0, stderr: '' });
-        await delay(pause.next().value ?? 0);
+        await delay(Number(pause.next().value));
       }
     };
     await Promise.all(Array.from({ length: LANES }, (_, index) => lane(index)));

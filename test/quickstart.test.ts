@@ -60,7 +60,7 @@ requires('kubectl')('The quickstart', () => {
   });
 
   test('ends with everything Ready on the screen, and the next commands to type', async () => {
-    await eventually('the next commands', 20_000, () => /kubectl/.test(cloud.output()) || undefined);
+    await eventually('the next commands', 20_000, () => cloud.output().includes('kubectl get') || undefined);
     expect(cloud.output()).toMatch(/KUBECONFIG/);
     expect(cloud.output()).toContain('vm vm-1');
   });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { connectBy } from '../../client/kubeconfig.ts';
-import { systemClock } from '../cloudd/clock.ts';
+import { systemClock } from '../clock.ts';
 import { createApi } from './api.ts';
 import { discover } from './resources.ts';
 import { UsageError, type Context } from './targets.ts';

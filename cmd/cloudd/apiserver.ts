@@ -15,7 +15,7 @@ import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
 import { projectVersion } from '../version.ts';
 import { ADMIN, CONTROLLERS } from './callers.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../clock.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
 import { OperatorError } from './operator-error.ts';

@@ -19,7 +19,7 @@ import { zoneController } from '../../controllers/zone/controller.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { projectVersion } from '../version.ts';
 import { CONTROLLERS } from './callers.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../clock.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { BUILT_IN_DRIVERS, driverProgram } from './drivers.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';

@@ -1,6 +1,6 @@
 import type { ProgramIo, ProgramOptions } from '../../drivers/serve/program.ts';
 import { projectVersion } from '../version.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../clock.ts';
 import { BUILT_IN_DRIVERS, type BuiltInDriver } from './drivers.ts';
 import { OperatorError } from './operator-error.ts';
 
@@ -13,19 +13,8 @@ const RUNS: Readonly<Record<BuiltInDriver, Run>> = {
     await runSim({ options, io, clock: systemClock(), version: projectVersion(), die: () => process.exit(1) }, signal);
   },
   async qemu(options, io, signal) {
-    const [{ runProgram }, { createQemuDriver }] = await Promise.all([
-      import('../../drivers/serve/program.ts'),
-      import('../../drivers/qemu/driver.ts'),
-    ]);
-    await runProgram(
-      options,
-      io,
-      (stateDir, life) => ({
-        driver: createQemuDriver({ stateDir, clock: systemClock(), log: io.log, life }),
-        close: () => undefined,
-      }),
-      signal,
-    );
+    const { runQemu } = await import('../../drivers/qemu/program.ts');
+    await runQemu({ options, io, clock: systemClock() }, signal);
   },
 };
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Clock } from '../../apis/meta/clock.ts';
+import type { Clock } from '../../drivers/contract/clock.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Logger } from './log.ts';
 

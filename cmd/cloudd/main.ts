@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { projectVersion } from '../version.ts';
+import type { ApiserverOptions } from './apiserver.ts';
+import type { ControllersOptions } from './controllers.ts';
 import { DEFAULT_DATA_DIR } from './data-dir.ts';
 import { LOG_LEVELS } from './log.ts';
 import { OperatorError } from './operator-error.ts';
+import type { UpOptions } from './up.ts';
 
 function port(text: string): number {
   const value = Number(text);
@@ -41,7 +44,7 @@ program
     new Option('--sample <name>', 'what to apply, once, on an empty store').choices(['quickstart', 'qemu', 'none']).default('quickstart'),
   )
   .addOption(logLevel)
-  .action(async (options) => (await import('./up.ts')).up(options, stopped()));
+  .action(async (options: UpOptions) => (await import('./up.ts')).up(options, stopped()));
 
 program
   .command('apiserver')
@@ -51,7 +54,7 @@ program
   .addOption(store)
   .addOption(etcd)
   .addOption(logLevel)
-  .action(async (options) => (await import('./apiserver.ts')).apiserver(options, stopped()));
+  .action(async (options: ApiserverOptions) => (await import('./apiserver.ts')).apiserver(options, stopped()));
 
 program
   .command('controllers')
@@ -59,7 +62,7 @@ program
   .addOption(dataDir)
   .option('--kubeconfig <file>', "the kubeconfig (default: the data folder's own for controllers)")
   .addOption(logLevel)
-  .action(async (options) => (await import('./controllers.ts')).controllers(options, stopped()));
+  .action(async (options: ControllersOptions) => (await import('./controllers.ts')).controllers(options, stopped()));
 
 program
   .command('driver')

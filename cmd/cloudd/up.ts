@@ -13,7 +13,7 @@ import type { Forest } from '../cloudctl/tree.ts';
 import { projectVersion } from '../version.ts';
 import { startApi, type ApiserverOptions, type RunningApi } from './apiserver.ts';
 import { ADMIN } from './callers.ts';
-import { systemClock } from './clock.ts';
+import { systemClock } from '../clock.ts';
 import { startControllers } from './controllers.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog } from './log.ts';

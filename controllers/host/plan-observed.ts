@@ -61,7 +61,10 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     allocatable: resourcesOf(allocatableOf(host, observation, facts)),
     allocated,
     driver: { name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },
-    capabilities: [...capabilities].sort().slice(0, MOST_FACTS).map((name) => clip(name, 128)),
+    capabilities: [...capabilities]
+      .sort()
+      .slice(0, MOST_FACTS)
+      .map((name) => clip(name, 128)),
     facts: factsOf(observation.facts),
     machines: machines.filter(({ owner, released }) => owner?.installation === facts.installation && !released).length,
     ...(unmanaged.length > 0 && { unmanaged: [...unmanaged] }),

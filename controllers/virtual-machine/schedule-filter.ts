@@ -62,12 +62,7 @@ function refusedBy(request: PlacementRequest, host: HostCandidate): Cause | unde
 }
 
 /** Why a host does not fit; undefined: it does. `free` is what is left there, `placed` are all other VMs. */
-export function causeOf(
-  request: PlacementRequest,
-  host: HostCandidate,
-  free: Free,
-  placed: readonly PlacedMachine[],
-): Cause | undefined {
+export function causeOf(request: PlacementRequest, host: HostCandidate, free: Free, placed: readonly PlacedMachine[]): Cause | undefined {
   const refused = refusedBy(request, host);
   if (refused !== undefined) return refused;
   const required = request.placement.antiAffinity.filter(({ mode }) => mode === 'Required');
