@@ -114,6 +114,31 @@ describe('a request', () => {
     expect(seen[0]?.headers.cookie).toBeUndefined();
   });
 
+  test.each(['POST', 'PUT', 'DELETE'])('of method %s in protobuf reaches the API as JSON', async (method) => {
+    await serve(echo);
+    const headers = { 'content-type': 'Application/vnd.kubernetes.protobuf; q=1' };
+    const body = Buffer.from('6b3873000a0f0a02763112094e616d65737061636512050a030a0178', 'hex');
+    const sized = { ...headers, 'content-length': body.length };
+    expect((await ask('/api/v1/namespaces', { method, headers: sized, body })).status).toBe(200);
+    expect(seen[0]?.body).toBe('{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"x"}}');
+    expect(seen[0]?.headers['content-type']).toBe('application/json');
+    await ask('/api/v1/namespaces', { method, headers });
+    expect(seen[1]).not.toHaveProperty('body');
+  });
+
+  test('in protobuf that is cut off, or of a kind that comes as JSON only, gets a Status and never reaches the API', async () => {
+    await serve(echo);
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+    const cut = Buffer.from('6b3873000a0f0a02763112094e616d6573706163651205', 'hex');
+    expect(await ask('/', { method: 'POST', headers, body: cut })).toMatchObject({ status: 400, body: { reason: 'BadRequest' } });
+    const pod = Buffer.from('6b3873000a090a0276311203506f641200', 'hex');
+    expect(await ask('/', { method: 'POST', headers, body: pod })).toMatchObject({
+      status: 415,
+      body: { reason: 'UnsupportedMediaType', message: expect.stringContaining('"Pod"') as unknown },
+    });
+    expect(seen).toEqual([]);
+  });
+
   test('without credentials is the anonymous caller’s', async () => {
     await serve(echo);
     await ask('/version');
