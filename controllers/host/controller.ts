@@ -21,7 +21,8 @@ import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import type { Planned } from '../runtime/plan.ts';
 import { planHost } from './plan.ts';
-import type { HostAnswer, HostFacts, HostStep } from './plan.ts';
+import type { HostAnswer, HostFacts } from './plan-facts.ts';
+import type { HostStep } from './plan.ts';
 
 export interface HostControllerOptions {
   readonly views: Views;

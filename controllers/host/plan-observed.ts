@@ -5,7 +5,7 @@ import { bytesOf } from '../../apis/meta/quantity.ts';
 import { clip } from '../../apis/meta/sentence.ts';
 import type { HostObservation } from '../../drivers/contract/driver.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
-import type { HostFacts } from './plan.ts';
+import type { HostFacts } from './plan-facts.ts';
 
 type HostStatus = Host['status'];
 type Unmanaged = NonNullable<HostStatus['unmanaged']>[number];

@@ -1,5 +1,5 @@
 import { selects } from '../../apis/meta/selector.ts';
-import type { DiskPool, Free, HostCandidate, PlacedMachine, PlacementRequest } from './schedule.ts';
+import type { DiskPool, Free, HostCandidate, PlacedMachine, PlacementRequest } from './schedule-facts.ts';
 
 const PHRASES = {
   notReady: ['is not ready', 'are not ready'],

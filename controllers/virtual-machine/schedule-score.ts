@@ -1,5 +1,5 @@
 import { sharing } from './schedule-filter.ts';
-import type { Free, HostCandidate, PlacedMachine, PlacementRequest } from './schedule.ts';
+import type { Free, HostCandidate, PlacedMachine, PlacementRequest } from './schedule-facts.ts';
 
 /** How empty a host stays with the VM on it: the share of what it has that is left, of the scarcer of CPUs and memory; 0 to 1. */
 export function emptiness({ cpus, memoryBytes }: Free, request: PlacementRequest, { allocatable }: HostCandidate): number {

@@ -1,0 +1,25 @@
+import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import type { VmFacts } from './facts.ts';
+import type { Conclusion } from './say.ts';
+import { planUnseen } from './unseen.ts';
+
+const STOPPING_LOOK_MS = 2000;
+
+/** Stops the guest, removes the machine, and lets the object go; its volumes' claims fall once they see that the machine is gone. */
+export function planDeletion(vm: VirtualMachine, facts: VmFacts): Conclusion {
+  const { spec, status } = vm;
+  const { machine: answer, host } = facts;
+  const leaving = (message: string): Conclusion => ({ status: 'False', reason: 'Deleting', message, also: 'moving' });
+  const gone: Conclusion = { ...leaving('the machine is gone'), finalizer: 'release' };
+  if (status.host === undefined) return gone;
+  if (host === undefined || answer?.known !== true) return planUnseen(vm, facts);
+  const machine = answer.value;
+  // Deleting what is not there leaves the mark that stops an Ensure which is still under way.
+  if (machine === undefined) return { ...gone, steps: [{ do: 'delete-machine' }] };
+  if (machine.released) return { ...gone, message: 'the machine was handed back to the world' };
+  if (machine.power === 'unknown') return planUnseen(vm, facts);
+  if (machine.power === 'stopped') return { ...leaving('removing the machine'), steps: [{ do: 'delete-machine' }] };
+  const stopping: Conclusion = { ...leaving('the guest is shutting down'), lookAgainMs: STOPPING_LOOK_MS };
+  if (machine.stoppingSinceMs !== undefined) return stopping;
+  return { ...stopping, steps: [{ do: 'stop-machine', deadlineMs: spec.stopTimeoutSeconds * 1000 }] };
+}

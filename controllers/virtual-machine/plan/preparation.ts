@@ -1,0 +1,20 @@
+import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import type { VmFacts } from './facts.ts';
+import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
+import type { Conclusion } from './say.ts';
+
+/** Makes the machine of a VM that has its place, once all its disks are its own, and starts it. */
+export function planPreparation(vm: VirtualMachine, facts: VmFacts): Conclusion {
+  const { spec, status } = vm;
+  if (!spec.running) return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null };
+  const waits = waitForDisks(facts);
+  if (waits !== undefined) return waits;
+  const ensure = ensureMachine(vm, facts, diskChanges(facts, { disks: [] }).wanted);
+  if (ensure.length === 0) return { status: 'False', reason: 'Preparing', message: `the id of Host ${status.host ?? ''} is not known yet` };
+  const message = `making the machine on Host ${status.host ?? ''}`;
+  return {
+    ...{ status: 'False', reason: 'Preparing', message, also: 'moving' },
+    restartToken: spec.restartToken,
+    steps: [...ensure, { do: 'start-machine' }],
+  };
+}

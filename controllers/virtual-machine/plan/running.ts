@@ -1,0 +1,61 @@
+import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { countOf, nameList } from '../../../apis/meta/sentence.ts';
+import type { Machine } from '../../../drivers/contract/machine.ts';
+import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
+import type { VmFacts, VmStep } from './facts.ts';
+import type { Conclusion } from './say.ts';
+
+const STOPPING_LOOK_MS = 2000;
+
+/** Steps that bring a running machine nearer to what is declared, without stopping it. */
+function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly VmStep[] {
+  const { wanted, missing, extra, frozen } = diskChanges(facts, machine);
+  const hostId = facts.host?.hostId;
+  if (frozen || hostId === undefined) return [];
+  const heard = machine.pendingChanges.includes('disks');
+  const drifted = machine.drift.some((field) => field !== 'disks');
+  const outdated = isOutdated(vm, machine) || drifted || (!heard && missing.length + extra.length > 0);
+  const can = (capability: string): boolean => facts.capabilities.includes(capability);
+  const plugs: readonly VmStep[] = !can('machine.attach-disk')
+    ? []
+    : [
+        ...extra.map((uid): VmStep => ({ do: 'detach-disk', uid })),
+        ...missing.map((disk): VmStep => ({ do: 'attach-disk', hostId, disk })),
+      ];
+  const grows = facts.disks.flatMap(({ uid, growToBytes }): VmStep[] => {
+    const attached = machine.disks.find((disk) => disk.uid === uid);
+    const smaller = attached !== undefined && growToBytes !== undefined && attached.sizeBytes < growToBytes;
+    return smaller && can('machine.grow-disk') ? [{ do: 'grow-disk', uid: attached.uid, sizeBytes: growToBytes }] : [];
+  });
+  return [...(outdated ? ensureMachine(vm, facts, wanted) : []), ...plugs, ...grows];
+}
+
+/** Keeps a running machine as declared, or asks its guest to stop. */
+export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
+  const { spec, status } = vm;
+  const restarts = spec.running && (status.restartToken ?? spec.restartToken) !== spec.restartToken;
+  if (machine.stoppingSinceMs !== undefined || !spec.running || restarts) {
+    const [reason, message] = spec.running
+      ? (['Restarting', 'the guest is shutting down, to be started again'] as const)
+      : (['Stopping', 'the guest is shutting down'] as const);
+    const stopping: Conclusion = { status: 'False', reason, message, also: 'moving', lookAgainMs: STOPPING_LOOK_MS };
+    if (machine.stoppingSinceMs !== undefined) return stopping;
+    return { ...stopping, steps: [{ do: 'stop-machine', deadlineMs: spec.stopTimeoutSeconds * 1000 }] };
+  }
+  const restartToken = spec.restartToken;
+  if (machine.power === 'paused') {
+    const message = 'the machine is paused, as an engine does when a disk fails or is full: see its host';
+    return { status: 'False', reason: 'DriverFailed', message, restartToken };
+  }
+  if (spec.driftPolicy === 'Observe' && machine.drift.length > 0) {
+    return { status: 'False', reason: 'Drifted', message: `somebody changed ${nameList(machine.drift)}`, restartToken };
+  }
+  const steps = adjust(vm, facts, machine);
+  if (steps.length > 0) {
+    const message = `running; ${countOf(steps.length, 'change')} under way`;
+    return { status: 'False', reason: 'Preparing', message, also: 'moving', restartToken, steps };
+  }
+  const waits = waitForDisks(facts);
+  if (waits !== undefined) return { ...waits, message: `running; ${waits.message}`, restartToken };
+  return { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}`, restartToken };
+}
