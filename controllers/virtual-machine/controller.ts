@@ -16,7 +16,7 @@ import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts
 import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
-import type { VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
 import { candidateOf, candidatesIn, isVerified, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
@@ -31,7 +31,7 @@ export interface VirtualMachineControllerOptions {
 type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World };
 
 interface MachineFacts {
-  readonly host?: VmFacts['host'];
+  readonly host?: HostFact;
   readonly machine?: Answer<Machine | undefined>;
   readonly capabilities: readonly string[];
 }
