@@ -27,15 +27,18 @@ function objectPath(kind: KindDefinition, { namespace, name }: ObjectKey): strin
   return `${collection(kind, namespace)}/${name}`;
 }
 
-/** The ApiError that a Status body stands for. */
-export function errorOf(body: unknown, status: number): ApiError {
-  const { reason = '', message, details } = (typeof body === 'object' && body !== null ? body : {}) as Partial<Status>;
-  const known = Object.hasOwn(API_ERROR_CODES, reason)
-    ? (reason as ApiErrorReason)
-    : status === 503
-      ? 'ServiceUnavailable'
-      : 'InternalError';
-  return new ApiError(known, message ?? `the server answered ${String(status)}`, details === undefined ? {} : { details });
+const REASONS = Object.entries(API_ERROR_CODES) as [ApiErrorReason, number][];
+
+/** The ApiError that a failed answer stands for: by its Status, or by its code alone where a proxy or a gate in front gave it. */
+export function errorOf(body: unknown, status: number, headers: ApiResponse['headers'] = {}): ApiError {
+  const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<Status>;
+  const code = typeof said.code === 'number' ? said.code : status;
+  const named = REASONS.find(([reason]) => reason === said.reason) ?? REASONS.find(([, of]) => of === code);
+  const gateway: ApiErrorReason = code === 502 ? 'ServiceUnavailable' : 'InternalError';
+  const seconds = /^\d{1,5}$/.test(headers['retry-after'] ?? '') ? { retryAfterSeconds: Number(headers['retry-after']) } : {};
+  return new ApiError(named?.[0] ?? gateway, said.message ?? `the server answered ${String(status)}`, {
+    details: { ...seconds, ...said.details },
+  });
 }
 
 function queryOf({ labelSelector, fieldSelector }: ListOptions): Query {
@@ -74,7 +77,7 @@ export function createClient({ transport, caller, userAgent }: ClientOptions): C
   const ask = async (asking: Asking, signal: AbortSignal): Promise<unknown> => {
     const answer = await send(asking, signal);
     if (isStream(answer)) throw new ApiError('InternalError', `${asking.path} answered with a watch`);
-    if (answer.status >= 400) throw errorOf(answer.body, answer.status);
+    if (answer.status >= 400) throw errorOf(answer.body, answer.status, answer.headers);
     return answer.body;
   };
   return {
@@ -154,7 +157,7 @@ async function* watchObjects<O extends ApiObject>(
     ['allowWatchBookmarks', 'true'],
   ];
   const answer = await send({ method: 'GET', path: collection(kind, options.namespace), query }, signal);
-  if (!isStream(answer)) throw errorOf(answer.body, answer.status);
+  if (!isStream(answer)) throw errorOf(answer.body, answer.status, answer.headers);
   for await (const { type, object } of answer.events) {
     if (type === 'ERROR') throw errorOf(object, 500);
     const found = object as O;

@@ -1,5 +1,5 @@
-import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
@@ -14,27 +14,44 @@ export interface HttpTransportOptions {
 const ANSWER_MS = 65_000;
 /** A watch says something, if only a bookmark, once a minute; one that is silent for longer is a dead connection. */
 const SILENCE_MS = 150_000;
-const MAX_ANSWER_BYTES = 1024 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+/** A connection that is kept is asked whether it still is one this often. */
+const KEEP_ALIVE_MS = 10_000;
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** Requests over HTTPS, with the server, certificates and credentials of the kubeconfig's current context. */
 export function httpTransport({ config, clock }: HttpTransportOptions): Transport {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new ApiError('BadRequest', 'the kubeconfig has no cluster for its current context');
+  if (!URL.canParse(cluster.server) || !cluster.server.startsWith('https://'))
+    throw new ApiError('BadRequest', `the kubeconfig's server ${JSON.stringify(cluster.server)} must be like https://127.0.0.1:6440`);
   const server = new URL(cluster.server);
+  // client-node's agent opens a connection for each request; certificates travel in the request's own options.
+  const agent = cluster.proxyUrl === undefined ? new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS }) : undefined;
   return async (request, signal) => {
+    const target = targetOf(server, request);
     const options: RequestOptions = { method: request.method, headers: { ...request.headers } };
     await config.applyToHTTPSOptions(options);
-    const target = new URL(server.pathname.replace(/\/$/, '') + request.path.split('/').map(encodeURIComponent).join('/'), server);
-    for (const [name, value] of request.query) target.searchParams.append(name, value);
+    if (agent !== undefined) options.agent = agent;
+    signal.throwIfAborted();
     const response = await send(target, options, request, clock, signal);
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
     const watches = request.query.some(([name, value]) => name === 'watch' && value === 'true');
     if (watches && response.statusCode === 200) return { status: 200, headers, events: eventsOf(response, signal) } satisfies ApiStream;
-    const text = await bodyOf(response);
+    const text = await bodyOf(response, signal);
     const json = (headers['content-type'] ?? '').startsWith('application/json');
     return { status: response.statusCode ?? 0, headers, body: json ? parse(text) : text } satisfies ApiResponse;
   };
+}
+
+/** The address of a request. A name such as `..` would be taken for a step up, so it is refused. */
+function targetOf(server: URL, { path, query }: ApiRequest): URL {
+  const parts = path.split('/');
+  if (parts.some((part) => part === '.' || part === '..'))
+    throw new ApiError('BadRequest', `${JSON.stringify(path)} is not a path of the API`);
+  const target = new URL(server.pathname.replace(/\/$/, '') + parts.map(encodeURIComponent).join('/'), server);
+  for (const [name, value] of query) target.searchParams.append(name, value);
+  return target;
 }
 
 function noAnswer(error: unknown, { method }: ApiRequest, sent: boolean): ApiError {
@@ -62,6 +79,11 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, clock: 
     );
     outgoing.on('error', (error) => {
       answered.abort(error);
+      // The server closed a kept connection just as it was used again: what only reads is asked once more, on another one.
+      if (outgoing.reusedSocket && !signal.aborted && request.method === 'GET' && isReset(error)) {
+        send(target, options, request, clock, signal).then(resolve, reject);
+        return;
+      }
       const connected = outgoing.socket !== null && !outgoing.socket.connecting;
       reject(signal.aborted ? asError(signal.reason) : noAnswer(error, request, connected));
     });
@@ -69,20 +91,25 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, clock: 
   });
 }
 
+function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE';
+}
+
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }
 
-async function bodyOf(response: IncomingMessage): Promise<string> {
+async function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > MAX_ANSWER_BYTES) throw new Error('larger than 1 GiB');
+      if (length > MAX_ANSWER_BYTES) throw new Error('larger than 256 MiB');
       chunks.push(chunk);
     }
   } catch (error) {
+    if (signal.aborted) throw asError(signal.reason);
     throw new ApiError('Timeout', 'the answer was cut off', { cause: error });
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -116,7 +143,8 @@ async function* eventsOf(response: IncomingMessage, signal: AbortSignal): AsyncI
       if (rest.length > 0) pending.push(rest);
     }
   } catch (error) {
-    if (signal.aborted || error instanceof ApiError) throw error;
+    if (signal.aborted) throw asError(signal.reason);
+    if (error instanceof ApiError) throw error;
     throw new ApiError('ServiceUnavailable', 'the watch was cut off', { cause: error });
   } finally {
     response.destroy();

@@ -24,16 +24,21 @@ export interface ElectionOptions {
 export interface Leadership {
   /** Grows with every change of the holder; above every epoch that was ever used under this name. */
   epoch(): number;
+  /** Throws where the lease is lost or may have run out by the monotonic clock, even if no timer has told yet: to be asked right before acting. */
+  readonly check: () => void;
   /** Aborts when the lease is lost, or could not be renewed in time by our own monotonic clock, counted from when the renewal was sent. */
   readonly signal: AbortSignal;
   /** Moves the epoch above one that a driver has seen, by compare-and-swap; aborts `signal` and rejects where the lease is no longer ours. */
-  raise(above: number, signal: AbortSignal): Promise<void>;
+  readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** The leader stops acting this much before others may take over. */
 const MARGIN = 0.2;
-/** A Lease that was deleted and made anew must not begin below the epochs of its predecessor: seconds since this moment do not. */
+/** A Lease that was deleted and made anew must not begin below the epochs of its predecessor: seconds since this moment do not, and fit into the API's 32 bits until 2094. */
 const EPOCHS_SINCE_MS = Date.UTC(2026, 0, 1);
+const MAX_EPOCH = 2 ** 31 - 1;
+/** A renewal is tried again this often where others touch the lease at the same moment. */
+const WRITE_TRIES = 3;
 
 /** What was last seen of somebody else's lease, and when: expiry is measured by our own clock, never by comparing two machines'. */
 interface Sighting {
@@ -41,61 +46,97 @@ interface Sighting {
   readonly atMs: number;
 }
 
+/** What a candidate remembers between two looks at the lease. */
+interface Memory {
+  sighting: Sighting | undefined;
+  /** The highest epoch that was ever seen here: a lease that is deleted or tampered with cannot take it back. */
+  epoch: number;
+}
+
 interface Held {
   lease: Lease;
+  epoch: number;
   sentMs: number;
+  /** Writes of one leader take turns. */
+  turn: Promise<unknown>;
 }
 
 /** Takes part in an election until the signal aborts: whenever this process leads, runs `lead`, and takes part again when that ends or the lease is lost. */
 export async function elect(options: ElectionOptions, lead: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
   const { clock, random, durationMs, log, name } = options;
-  let sighting: Sighting | undefined;
+  const memory: Memory = { sighting: undefined, epoch: 0 };
   while (!signal.aborted) {
-    try {
-      const found = await acquire(options, sighting, signal);
-      if ('held' in found) {
-        log.info({ lease: name, epoch: found.held.lease.spec.leaseTransitions }, 'leading');
-        await reign(options, found.held, lead, signal);
-        log.info({ lease: name }, 'no longer leading');
-        sighting = undefined;
-        continue;
-      }
-      sighting = found.sighting;
-    } catch (error) {
-      if (isAborted(signal)) return;
-      log.warn({ err: error, lease: name }, 'the election could not be asked');
+    const held = await within(clock, durationMs / 3, (stop) => acquire(options, memory, stop), signal).catch((error: unknown) => {
+      const raced = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists');
+      if (!signal.aborted) log[raced ? 'debug' : 'warn']({ err: error, lease: name }, 'the lease could not be taken');
+      return undefined;
+    });
+    if (held !== undefined) {
+      log.info({ lease: name, epoch: held.epoch }, 'leading');
+      await reign(options, held, lead, signal).catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ err: error, lease: name }, 'the work of the leader failed');
+      });
+      log.info({ lease: name }, 'no longer leading');
+      memory.sighting = undefined;
+      memory.epoch = Math.max(memory.epoch, held.epoch);
     }
-    await clock.sleep((durationMs / 5) * (0.75 + random() / 2), signal).catch(() => undefined);
+    if (!isAborted(signal)) await clock.sleep((durationMs / 5) * (0.75 + random() / 2), signal).catch(() => undefined);
   }
 }
 
-async function acquire(
-  { client, clock, namespace, name, identity, durationMs, isDead = () => false }: ElectionOptions,
-  before: Sighting | undefined,
-  signal: AbortSignal,
-): Promise<{ readonly held: Held } | { readonly sighting: Sighting }> {
+/** What `work` gives within `ms`; its signal aborts when it is late. */
+async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  const ending = new AbortController();
+  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(
+    () => {
+      ending.abort(new ApiError('Timeout', 'the API did not answer in time'));
+    },
+    () => undefined,
+  );
+  try {
+    return await work(AbortSignal.any([signal, ending.signal]));
+  } finally {
+    ending.abort(new Error('done'));
+    await timer;
+  }
+}
+
+function renewal({ clock, identity, durationMs }: ElectionOptions, epoch: number): Lease['spec'] {
+  const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z');
+  const leaseDurationSeconds = Math.max(1, Math.ceil(durationMs / 1000));
+  return { holderIdentity: identity, leaseDurationSeconds, renewTime, leaseTransitions: epoch };
+}
+
+/** Takes the lease where it is free; undefined, and remembered, where somebody else holds it. */
+async function acquire(options: ElectionOptions, memory: Memory, signal: AbortSignal): Promise<Held | undefined> {
+  const { client, clock, namespace, name, identity, durationMs, isDead = () => false } = options;
   const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
   const sentMs = clock.monotonic();
-  const now = new Date(clock.now()).toISOString().replace('Z', '000Z');
-  const leaseDurationSeconds = Math.max(1, Math.ceil(durationMs / 1000));
-  const mine = { holderIdentity: identity, leaseDurationSeconds, acquireTime: now, renewTime: now };
-  const fresh = Math.floor((clock.now() - EPOCHS_SINCE_MS) / 1000);
+  const { holderIdentity = '', leaseTransitions } = lease?.spec ?? {};
+  memory.epoch = Math.max(memory.epoch, leaseTransitions ?? 0);
+  const start = leaseTransitions === undefined ? Math.floor((clock.now() - EPOCHS_SINCE_MS) / 1000) : 0;
+  const epoch = Math.min(MAX_EPOCH, Math.max(memory.epoch + 1, start));
+  const spec = { ...renewal(options, epoch) };
+  const taken = { ...spec, ...(spec.renewTime !== undefined && { acquireTime: spec.renewTime }) };
   if (lease === undefined) {
-    const body = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: { name, namespace },
-      spec: { ...mine, leaseTransitions: fresh },
-    };
-    return { held: { lease: await client.create<Lease>(LeaseKind, body, signal), sentMs } };
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec: taken };
+    return { lease: await client.create<Lease>(LeaseKind, body, signal), epoch, sentMs, turn: Promise.resolve() };
   }
-  const { holderIdentity = '', leaseTransitions = 0 } = lease.spec;
   const version = lease.metadata.resourceVersion;
-  const seen = before?.version === version ? before : { version, atMs: sentMs };
+  const seen = memory.sighting?.version === version ? memory.sighting : { version, atMs: sentMs };
+  memory.sighting = seen;
   const free = holderIdentity === '' || holderIdentity === identity || isDead(holderIdentity) || sentMs - seen.atMs >= durationMs;
-  if (!free) return { sighting: seen };
-  const taken = { ...lease, spec: { ...lease.spec, ...mine, leaseTransitions: Math.max(leaseTransitions + 1, 1) } };
-  return { held: { lease: await client.replace<Lease>(LeaseKind, taken, signal), sentMs } };
+  if (!free) return undefined;
+  const next = { ...lease, spec: { ...lease.spec, ...taken } };
+  return { lease: await client.replace<Lease>(LeaseKind, next, signal), epoch, sentMs, turn: Promise.resolve() };
+}
+
+function lost({ name }: ElectionOptions, why: string): ApiError {
+  return new ApiError('Conflict', `the lease ${name} was lost: ${why}`);
+}
+
+function deadlineOf({ durationMs }: ElectionOptions, { sentMs }: Held): number {
+  return sentMs + durationMs * (1 - MARGIN);
 }
 
 async function reign(
@@ -107,69 +148,91 @@ async function reign(
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
   const lose = (why: string): void => {
-    if (!ending.signal.aborted) ending.abort(new ApiError('Conflict', `the lease ${options.name} was lost: ${why}`));
+    if (!ending.signal.aborted) ending.abort(lost(options, why));
   };
   const leadership: Leadership = {
-    epoch: () => held.lease.spec.leaseTransitions ?? 0,
+    epoch: () => held.epoch,
+    check() {
+      if (options.clock.monotonic() >= deadlineOf(options, held)) lose('it could not be renewed in time');
+      both.throwIfAborted();
+    },
     signal: both,
     async raise(above, stop) {
-      if (above < (held.lease.spec.leaseTransitions ?? 0)) return;
-      await write(options, held, { leaseTransitions: above + 1 }, stop).catch((error: unknown) => {
-        lose('it could not be moved above an epoch that a driver has seen');
-        throw error;
-      });
+      if (above < held.epoch) return;
+      if (above >= MAX_EPOCH) throw new ApiError('Invalid', `the epoch ${String(above)} that a driver has seen cannot be passed`);
+      await write(options, held, { above, lose }, stop);
     },
   };
-  const led = lead(leadership).finally(() => {
-    lose('the work ended');
-  });
+  // Called in a turn of its own, so that a `lead` that throws at once fails like one that throws later.
+  const led = Promise.resolve()
+    .then(() => lead(leadership))
+    .finally(() => {
+      lose('the work ended');
+    });
   await Promise.all([renew(options, held, lose, both), watchDeadline(options, held, lose, both), led.catch(() => undefined)]);
   // A lease that is handed back is taken by the next at once; one that was lost is not ours to touch.
   if (signal.aborted) await release(options, held);
   await led;
 }
 
-async function write(options: ElectionOptions, held: Held, change: Partial<Lease['spec']>, signal: AbortSignal): Promise<void> {
-  const sentMs = options.clock.monotonic();
-  const renewTime = new Date(options.clock.now()).toISOString().replace('Z', '000Z');
-  const next = { ...held.lease, spec: { ...held.lease.spec, renewTime, ...change } };
-  held.lease = await options.client.replace<Lease>(LeaseKind, next, signal);
-  held.sentMs = sentMs;
+/** Renews the lease, with an epoch above `above`; where somebody else touched it and it is still ours, on top of that. Calls `lose` where it is not. */
+function write(
+  options: ElectionOptions,
+  held: Held,
+  { above, lose }: { readonly above: number; readonly lose: (why: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, clock, namespace, name, identity } = options;
+  const turn = async (): Promise<void> => {
+    for (let tries = 1; ; tries += 1) {
+      const sentMs = clock.monotonic();
+      const epoch = Math.max(held.epoch, above + 1);
+      try {
+        const next = { ...held.lease, spec: { ...held.lease.spec, ...renewal(options, epoch) } };
+        held.lease = await client.replace<Lease>(LeaseKind, next, signal);
+        held.epoch = epoch;
+        held.sentMs = sentMs;
+        return;
+      } catch (error) {
+        const touched = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound');
+        if (!touched || tries === WRITE_TRIES) throw error;
+      }
+      const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
+      if (lease?.spec.holderIdentity !== identity || lease.metadata.uid !== held.lease.metadata.uid) {
+        const why = lease === undefined ? 'it was deleted' : 'somebody else has it';
+        lose(why);
+        throw lost(options, why);
+      }
+      held.lease = lease;
+      held.epoch = Math.max(held.epoch, lease.spec.leaseTransitions ?? 0);
+    }
+  };
+  const written = held.turn.then(turn, turn);
+  held.turn = written.catch(() => undefined);
+  return written;
 }
 
 async function renew(options: ElectionOptions, held: Held, lose: (why: string) => void, signal: AbortSignal): Promise<void> {
+  const { clock, durationMs, log, name } = options;
+  let pauseMs = durationMs / 3;
   while (!signal.aborted) {
+    await clock.sleep(pauseMs, signal).catch(() => undefined);
+    if (isAborted(signal)) return;
     try {
-      await options.clock.sleep(options.durationMs / 3, signal);
-      await write(options, held, {}, signal);
+      // An attempt that hangs must leave time for another one.
+      await within(clock, durationMs / 4, (stop) => write(options, held, { above: 0, lose }, stop), signal);
+      pauseMs = durationMs / 3;
     } catch (error) {
-      if (isAborted(signal)) return;
-      const gone = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound');
-      // `raise` may have written in between; then the version that we hold is newer than the one that was refused.
-      if (gone && !(await stillOurs(options, held, signal))) lose('somebody else has it, or it was deleted');
+      log.debug({ err: error, lease: name }, 'the lease was not renewed');
+      pauseMs = durationMs / 15;
     }
   }
 }
 
-async function stillOurs({ client, namespace, name, identity }: ElectionOptions, held: Held, signal: AbortSignal): Promise<boolean> {
-  try {
-    const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
-    if (lease?.spec.holderIdentity !== identity || lease.metadata.uid !== held.lease.metadata.uid) return false;
-    held.lease = lease;
-    return true;
-  } catch {
-    return true; // Not known: the deadline decides.
-  }
-}
-
-async function watchDeadline(
-  { clock, durationMs }: ElectionOptions,
-  held: Held,
-  lose: (why: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function watchDeadline(options: ElectionOptions, held: Held, lose: (why: string) => void, signal: AbortSignal): Promise<void> {
+  const { clock } = options;
   while (!signal.aborted) {
-    const left = held.sentMs + durationMs * (1 - MARGIN) - clock.monotonic();
+    const left = deadlineOf(options, held) - clock.monotonic();
     if (left <= 0) {
       lose('it could not be renewed in time');
       return;
@@ -178,20 +241,12 @@ async function watchDeadline(
   }
 }
 
+/** Empties the holder, in a second at most; the process is ending, so no signal but that. */
 async function release({ client, clock, log, name }: ElectionOptions, held: Held): Promise<void> {
-  const ending = new AbortController();
-  const timer = clock.sleep(1_000, ending.signal).then(
-    () => {
-      ending.abort(new Error('too slow'));
-    },
-    () => undefined,
-  );
+  const freed = { ...held.lease, spec: { ...held.lease.spec, holderIdentity: '' } };
   try {
-    await client.replace<Lease>(LeaseKind, { ...held.lease, spec: { ...held.lease.spec, holderIdentity: '' } }, ending.signal);
+    await within(clock, 1_000, (stop) => client.replace<Lease>(LeaseKind, freed, stop), new AbortController().signal);
   } catch (error) {
     log.debug({ err: error, lease: name }, 'the lease could not be handed back; it runs out');
-  } finally {
-    ending.abort(new Error('done'));
-    await timer;
   }
 }

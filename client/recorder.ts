@@ -1,3 +1,4 @@
+import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
 import type { Log } from '../apis/meta/log.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
@@ -87,6 +88,17 @@ function hashOf(text: string): string {
   return hash.toString(36);
 }
 
+/** Counts once more in an Event; false where it is gone. */
+async function counted(client: Client, { namespace, name, count }: Known, time: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await client.patch(EventKind, { namespace, name }, { count, lastTimestamp: time }, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.reason === 'NotFound') return false;
+    throw error;
+  }
+}
+
 async function write(
   { client, component, instance }: RecorderOptions,
   known: Map<string, Known>,
@@ -101,8 +113,8 @@ async function write(
   if (before !== undefined && atMs - before.lastMs < SAME_FOR_MS) {
     before.count += 1;
     before.lastMs = atMs;
-    await client.patch(EventKind, before, { count: before.count, lastTimestamp: time }, signal);
-    return;
+    if (await counted(client, before, time, signal)) return;
+    known.delete(key);
   }
   const namespace = metadata.namespace ?? 'default';
   const made = await client.create<Event>(

@@ -15,6 +15,8 @@ export interface ReflectorOptions {
 }
 
 const FIRST_BACKOFF_MS = 200;
+/** A watch that ends sooner without a word is a server, or a proxy before it, that does not mean it. */
+const SHORT_WATCH_MS = 1_000;
 const LAST_BACKOFF_MS = 30_000;
 const REACHED_MS = 10_000;
 
@@ -150,8 +152,11 @@ async function run<O extends ApiObject>(
         from = resourceVersion;
         cache.advance(BigInt(from));
       }
+      const openedMs = clock.monotonic();
+      let heard = false;
       for await (const event of client.watch<O>(kind, { resourceVersion: from }, signal)) {
         failures = 0;
+        heard = true;
         const version: string = event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion;
         // A version that is not newer has been seen: a duplicate, or a server that went back.
         if (BigInt(version) <= BigInt(from)) continue;
@@ -159,6 +164,7 @@ async function run<O extends ApiObject>(
         from = version;
         cache.advance(BigInt(version));
       }
+      if (!heard) failures = clock.monotonic() - openedMs < SHORT_WATCH_MS ? failures + 1 : 0;
     } catch (error) {
       if (isAborted(signal)) return;
       if (error instanceof ApiError && error.code === 410) from = undefined;

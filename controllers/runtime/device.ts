@@ -18,12 +18,19 @@ export type Answer<T> =
       readonly field?: string;
     };
 
-/** The driver's answer as a fact: a DriverError becomes ignorance, everything else passes through. */
+/** The epoch of a newer leader that a driver has seen, where `error` says so. Raising ours above it is the runtime's. */
+export function newerEpochOf(error: unknown): number | undefined {
+  if (!(error instanceof DriverError) || error.reason !== 'STALE_EPOCH' || error.metadata.field !== 'epoch') return undefined;
+  const epoch = Number(error.metadata.epoch);
+  return Number.isSafeInteger(epoch) ? epoch : undefined;
+}
+
+/** The driver's answer as a fact: a DriverError becomes ignorance; that a newer leader was seen, and everything else, passes through. */
 export async function ask<T>(question: () => Promise<T>, signal: AbortSignal): Promise<Answer<T>> {
   try {
     return { known: true, value: await question() };
   } catch (error) {
-    if (signal.aborted || !(error instanceof DriverError)) throw error;
+    if (signal.aborted || !(error instanceof DriverError) || newerEpochOf(error) !== undefined) throw error;
     const { code, reason, message, metadata } = error;
     const { field } = metadata;
     return { known: false, because: message, code, reason, ...(field !== undefined && { field }) };

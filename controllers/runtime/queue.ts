@@ -28,7 +28,11 @@ export interface QueueView {
 export type Verdict =
   | { readonly next: 'drop' }
   | { readonly next: 'again'; readonly priority: Priority }
-  | { readonly next: 'park'; readonly ms: number; readonly why: string; readonly failed: boolean };
+  /** With `quietMs`, news does not wake it sooner than that: what fails over and over may well make the news itself. */
+  | { readonly next: 'park'; readonly ms: number; readonly why: string; readonly failed: boolean; readonly quietMs?: number };
+
+/** Works on one key and never rejects. `detach` lets the next key begin although this one goes on: for work that waits for a device. */
+export type Work = (key: string, priority: Priority, detach: () => void) => Promise<Verdict>;
 
 /** Keys to be worked on: each at most once in the queue, and by one worker at a time. */
 export interface Queue {
@@ -36,9 +40,11 @@ export interface Queue {
   add(key: string, priority: Priority): void;
   /** How often in a row the key's work has failed. */
   failuresOf(key: string): number;
+  /** How many rounds of work the key has had since it was last settled. */
+  streakOf(key: string): number;
   view(): QueueView;
-  /** Works until the signal aborts; resolves when the last worker has ended. `work` must not reject. */
-  run(workers: number, work: (key: string, priority: Priority) => Promise<Verdict>, signal: AbortSignal): Promise<void>;
+  /** Works on at most `workers` keys at once, detached ones not counted, until the signal aborts; resolves when the last work has ended. */
+  run(workers: number, work: Work, signal: AbortSignal): Promise<void>;
 }
 
 interface Entry {
@@ -52,6 +58,15 @@ interface Entry {
   again: Priority | undefined;
   why: string;
   failures: number;
+  streak: number;
+  /** News does not wake it before this. */
+  quietUntilMs: number;
+}
+
+/** First in, first out, without moving what is left at every step. */
+interface Line {
+  readonly keys: string[];
+  head: number;
 }
 
 const MAX_SLEEP_MS = 60_000;
@@ -63,40 +78,65 @@ interface State {
   readonly clock: Clock;
   readonly entries: Map<string, Entry>;
   /** Keys that are ready, by priority; a key that was raised leaves a stale copy behind. */
-  readonly ready: readonly [string[], string[], string[], string[]];
-  /** Workers that have nothing to do. */
-  readonly idle: (() => void)[];
+  readonly ready: readonly Line[];
+  /** How many more keys may be worked on now. */
+  free: number;
   done: number;
   failed: number;
   /** When the parked are looked at next; a key that is due earlier cuts the sleep short. */
   dueMs: number;
   rearm: () => void;
+  /** Begins what is ready, soon: whoever adds a key never runs its work. */
+  start: () => void;
 }
 
-function push({ clock, ready, idle }: State, entry: Entry, priority: Priority): void {
+function push(state: State, entry: Entry, priority: Priority): void {
   entry.state = 'ready';
   entry.priority = priority;
-  entry.atMs = clock.monotonic();
-  ready[priority].push(entry.key);
-  idle.shift()?.();
+  entry.atMs = state.clock.monotonic();
+  state.ready[priority]?.keys.push(entry.key);
+  state.start();
+}
+
+function wake(state: State, entry: Entry, priority: Priority): void {
+  const { quietUntilMs } = entry;
+  if (quietUntilMs <= state.clock.monotonic()) push(state, entry, priority);
+  else if (entry.atMs > quietUntilMs) park(state, entry, quietUntilMs);
+}
+
+function park(state: State, entry: Entry, untilMs: number): void {
+  entry.state = 'parked';
+  entry.atMs = untilMs;
+  if (untilMs < state.dueMs) state.rearm();
 }
 
 function add(state: State, key: string, priority: Priority): void {
   const entry = state.entries.get(key);
   if (entry === undefined) {
-    const made: Entry = { key, state: 'ready', priority, atMs: 0, again: undefined, why: '', failures: 0 };
+    const fresh = { atMs: 0, again: undefined, why: '', failures: 0, streak: 0, quietUntilMs: 0 };
+    const made: Entry = { key, state: 'ready', priority, ...fresh };
     state.entries.set(key, made);
     push(state, made, priority);
   } else if (entry.state === 'working') entry.again = Math.min(entry.again ?? priority, priority) as Priority;
   else if (entry.state === 'parked') {
     // A resync does not shorten what a failure is waiting for; news of the object or its surroundings does.
-    if (priority < PRIORITY.resync) push(state, entry, priority);
+    if (priority < PRIORITY.resync) wake(state, entry, priority);
   } else if (priority < entry.priority) push(state, entry, priority);
 }
 
+function shift(line: Line): string | undefined {
+  const key = line.keys[line.head];
+  if (key !== undefined) line.head += 1;
+  if (line.head > 1024 && line.head * 2 > line.keys.length) line.keys.splice(0, line.head);
+  else if (line.head === line.keys.length) line.keys.length = 0;
+  else return key;
+  line.head = 0;
+  return key;
+}
+
 function take({ ready, entries }: State): Entry | undefined {
-  for (const [priority, keys] of ready.entries()) {
-    for (let key = keys.shift(); key !== undefined; key = keys.shift()) {
+  for (const [priority, line] of ready.entries()) {
+    for (let key = shift(line); key !== undefined; key = shift(line)) {
       const entry = entries.get(key);
       if (entry?.state === 'ready' && entry.priority === priority) return entry;
     }
@@ -111,27 +151,58 @@ function settle(state: State, entry: Entry, verdict: Verdict): void {
   state.failed += failed ? 1 : 0;
   entry.again = undefined;
   entry.failures = failed ? entry.failures + 1 : 0;
-  if (again !== undefined) push(state, entry, again);
-  else if (verdict.next === 'again') push(state, entry, verdict.priority);
-  else if (verdict.next === 'drop') state.entries.delete(entry.key);
-  else {
-    entry.state = 'parked';
-    entry.atMs = state.clock.monotonic() + verdict.ms;
-    entry.why = verdict.why;
-    if (entry.atMs < state.dueMs) state.rearm();
+  if (verdict.next === 'drop') {
+    if (again === undefined) state.entries.delete(entry.key);
+    else push(state, entry, again);
+  } else if (verdict.next === 'again') {
+    entry.streak += 1;
+    push(state, entry, Math.min(again ?? verdict.priority, verdict.priority) as Priority);
+  } else {
+    const { ms, why, quietMs = 0 } = verdict;
+    const now = state.clock.monotonic();
+    if (failed || quietMs > 0) entry.streak += 1;
+    else entry.streak = 0;
+    entry.quietUntilMs = now + quietMs;
+    entry.why = why;
+    park(state, entry, now + ms);
+    if (again !== undefined) wake(state, entry, again);
   }
 }
 
-async function workUntil(state: State, work: (key: string, priority: Priority) => Promise<Verdict>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const entry = take(state);
-    if (entry === undefined) {
-      await new Promise<void>((resolve) => state.idle.push(resolve));
-      continue;
+async function workOn(state: State, entry: Entry, work: Work): Promise<void> {
+  let attached = true;
+  const detach = (): void => {
+    if (!attached) return;
+    attached = false;
+    state.free += 1;
+    state.start();
+  };
+  settle(state, entry, await work(entry.key, entry.priority, detach));
+  detach();
+}
+
+/** Begins work whenever a key is ready and a place is free; returns how to wait for all that was begun. */
+function begin(state: State, work: Work, signal: AbortSignal): () => Promise<unknown> {
+  const begun = new Set<Promise<void>>();
+  let soon = false;
+  const fill = (): void => {
+    soon = false;
+    while (state.free > 0 && !signal.aborted) {
+      const entry = take(state);
+      if (entry === undefined) return;
+      entry.state = 'working';
+      state.free -= 1;
+      const one: Promise<void> = workOn(state, entry, work).finally(() => begun.delete(one));
+      begun.add(one);
     }
-    entry.state = 'working';
-    settle(state, entry, await work(entry.key, entry.priority));
-  }
+  };
+  state.start = () => {
+    if (soon) return;
+    soon = true;
+    queueMicrotask(fill);
+  };
+  state.start();
+  return () => Promise.all(begun);
 }
 
 async function wakeParked(state: State, signal: AbortSignal): Promise<void> {
@@ -158,25 +229,26 @@ export function createQueue(clock: Clock): Queue {
   const state: State = {
     clock,
     entries: new Map(),
-    ready: [[], [], [], []],
-    idle: [],
+    ready: Object.values(PRIORITY).map(() => ({ keys: [], head: 0 })),
+    free: 0,
     done: 0,
     failed: 0,
     dueMs: Number.POSITIVE_INFINITY,
     rearm: () => undefined,
+    start: () => undefined,
   };
   return {
     add: (key, priority) => {
       add(state, key, priority);
     },
     failuresOf: (key) => state.entries.get(key)?.failures ?? 0,
+    streakOf: (key) => state.entries.get(key)?.streak ?? 0,
     view: () => viewOf(state.entries.values(), clock.monotonic(), state),
     async run(workers, work, signal) {
-      const wakeAll = (): void => {
-        for (const wake of state.idle.splice(0)) wake();
-      };
-      signal.addEventListener('abort', wakeAll, { once: true });
-      await Promise.all([wakeParked(state, signal), ...Array.from({ length: workers }, () => workUntil(state, work, signal))]);
+      state.free = workers;
+      const ended = begin(state, work, signal);
+      await wakeParked(state, signal);
+      await ended();
     },
   };
 }

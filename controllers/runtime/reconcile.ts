@@ -5,6 +5,7 @@ import type { ApiObject } from '../../apis/meta/object.ts';
 import { keyOf, type Client } from '../../client/client.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import { DriverError, recoveryOf } from '../../drivers/contract/driver-error.ts';
+import { newerEpochOf } from './device.ts';
 import type { AnyController, Refusal, Round } from './controller.ts';
 import { stampConditions, type Plan, type PlannedCondition } from './plan.ts';
 
@@ -27,6 +28,8 @@ export interface RoundOptions {
   readonly recorder: Recorder;
   /** Steps that drivers refused for good, by uid and generation of the object. */
   readonly refusals: Map<string, Refusal>;
+  /** Throws once this process may no longer be the leader; asked right before each step. */
+  readonly check: () => void;
   /** Told when a driver has seen a newer leader than us. */
   readonly onStaleEpoch: (seen: number, signal: AbortSignal) => Promise<void>;
 }
@@ -52,8 +55,9 @@ export async function reconcile(
   options: RoundOptions,
   signal: AbortSignal,
 ): Promise<RoundEnd> {
-  const facts = await controller.observe(object, round, signal);
-  const plan = controller.plan(object, facts) as Plan<{ readonly do: string }, Status>;
+  const seen = await observe(controller, object, round, options, signal);
+  if ('end' in seen) return seen;
+  const plan = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
   const published = await publish(controller, object, plan, options, signal);
   if (published === 'stale') return { end: 'stale' };
   for (const step of plan.steps) {
@@ -65,6 +69,23 @@ export async function reconcile(
   if (plan.steps.length > 0) return { end: 'moved' };
   const { lookAgainMs, waitsFor } = plan;
   return { end: 'settled', ...(lookAgainMs !== undefined && { lookAgainMs }), ...(waitsFor !== undefined && { waitsFor }) };
+}
+
+async function observe(
+  controller: AnyController,
+  object: ApiObject,
+  round: Round,
+  { onStaleEpoch }: RoundOptions,
+  signal: AbortSignal,
+): Promise<{ readonly facts: unknown } | RoundEnd> {
+  try {
+    return { facts: await controller.observe(object, round, signal) };
+  } catch (error) {
+    const seen = newerEpochOf(error);
+    if (seen === undefined) throw error;
+    await onStaleEpoch(seen, signal);
+    return { end: 'stale' };
+  }
 }
 
 /** Makes the plan known before anything is done; a plan made from an old version of the object dies here. */
@@ -149,13 +170,17 @@ async function takeOne(
   options: RoundOptions,
   signal: AbortSignal,
 ): Promise<RoundEnd | undefined> {
+  // Timers may fire late: whether we still lead is asked of the clock itself, and an aborted round acts no more.
+  signal.throwIfAborted();
+  options.check();
   try {
     await controller.take(step, object, round, signal);
     return undefined;
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
     options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: `${step.do}: ${error.message}` });
-    if (error.reason === 'STALE_EPOCH') await options.onStaleEpoch(Number(error.metadata.epoch ?? 0), signal);
+    const seen = newerEpochOf(error);
+    if (seen !== undefined) await options.onStaleEpoch(seen, signal);
     const recovery = recoveryOf(error);
     if (recovery === 'stop') remember(options.refusals, round.trace, { step: step.do, reason: error.reason, message: error.message });
     const after = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };

@@ -48,7 +48,7 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
   const led = new Set<Shard>();
   const lead = async (name: string, leadership: Leadership): Promise<void> => {
     const authority = (): Authority => ({ ...installation, shard: name, epoch: leadership.epoch() });
-    const shard = createShard({ ...options, recorder, name, authority, raise: (above, stop) => leadership.raise(above, stop) });
+    const shard = createShard({ ...options, recorder, name, authority, check: leadership.check, raise: leadership.raise });
     led.add(shard);
     try {
       await shard.run(leadership.signal);
@@ -56,7 +56,23 @@ export async function runControllers(options: ControllersOptions, signal: AbortS
       led.delete(shard);
     }
   };
-  await Promise.all([recorder.run(signal), electAll(options, lead, signal), forward(options, led, signal)]);
+  await together([(stop) => recorder.run(stop), (stop) => electAll(options, lead, stop), (stop) => forward(options, led, stop)], signal);
+}
+
+/** Runs loops until all have ended; where one fails, the others are told to end, so that what is led is handed back. */
+async function together(loops: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
+  const ending = new AbortController();
+  const both = AbortSignal.any([signal, ending.signal]);
+  const ended = await Promise.allSettled(
+    loops.map((loop) =>
+      loop(both).catch((error: unknown) => {
+        ending.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  const failure = ended.find((end) => end.status === 'rejected');
+  if (failure !== undefined && !signal.aborted) throw failure.reason;
 }
 
 /** Who we are for drivers: the namespace's uid, the same for as long as the data lives, and how often the data was restored. */
@@ -84,23 +100,34 @@ async function electAll(
   lead: (name: string, leadership: Leadership) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const running = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
-  for await (const shards of options.shards(signal)) {
-    const wanted = new Set([GLOBAL_SHARD, ...shards]);
-    for (const [name, { stop }] of running) {
-      if (wanted.has(name)) continue;
-      stop.abort(new Error(`there is no shard ${name} any more`));
-      running.delete(name);
+  const running = new Map<string, AbortController>();
+  /** Elections that may not have ended yet: a shard that comes back waits for its own end. */
+  const ended = new Map<string, Promise<void>>();
+  try {
+    for await (const shards of options.shards(signal)) {
+      const wanted = new Set([GLOBAL_SHARD, ...shards]);
+      for (const [name, stop] of running) {
+        if (wanted.has(name)) continue;
+        stop.abort(new Error(`there is no shard ${name} any more`));
+        running.delete(name);
+      }
+      for (const name of wanted) {
+        if (running.has(name)) continue;
+        const stop = new AbortController();
+        const both = AbortSignal.any([signal, stop.signal]);
+        const election = { ...options, namespace: SYSTEM_NAMESPACE, name: `shard-${name}`, durationMs: options.leaseMs };
+        const before = ended.get(name) ?? Promise.resolve();
+        running.set(name, stop);
+        ended.set(
+          name,
+          before.then(() => elect(election, (leadership) => lead(name, leadership), both)),
+        );
+      }
     }
-    for (const name of wanted) {
-      if (running.has(name)) continue;
-      const stop = new AbortController();
-      const election = { ...options, namespace: SYSTEM_NAMESPACE, name: `shard-${name}`, durationMs: options.leaseMs };
-      const ended = elect(election, (leadership) => lead(name, leadership), AbortSignal.any([signal, stop.signal]));
-      running.set(name, { stop, ended });
-    }
+  } finally {
+    for (const stop of running.values()) stop.abort(new Error('the shards are not known any more'));
+    await Promise.all(ended.values());
   }
-  await Promise.all([...running.values()].map(({ ended }) => ended));
 }
 
 /** Passes the drivers' hints on to the shards that are led. */

@@ -9,7 +9,7 @@ import type { DeviceHint } from '../../drivers/contract/sessions.ts';
 import { backoffMs } from './backoff.ts';
 import { createBudget, type Budget } from './budget.ts';
 import type { AnyController, Authority, Refusal, Round, Views } from './controller.ts';
-import { createQueue, PRIORITY, type Priority, type Queue, type QueueView, type Verdict } from './queue.ts';
+import { createQueue, PRIORITY, type Priority, type Queue, type QueueView, type Verdict, type Work } from './queue.ts';
 import { reconcile, type RoundEnd } from './reconcile.ts';
 
 export interface ShardOptions {
@@ -22,6 +22,8 @@ export interface ShardOptions {
   readonly recorder: Recorder;
   readonly controllers: readonly AnyController[];
   readonly authority: () => Authority;
+  /** Throws once this process may no longer be the shard's leader. */
+  readonly check: () => void;
   /** Moves the epoch above one that a driver has seen. */
   readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
 }
@@ -37,6 +39,12 @@ export interface Shard {
 
 const WORKERS = 8;
 const CALLS_PER_ENDPOINT = 8;
+/** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
+const SLOW_MS = 250;
+/** Rounds in a row that may ask for the next one at once; who still moves after that does so ever more slowly. */
+const MAX_STREAK = 10;
+/** What keeps failing, or moving, is not woken by news (perhaps of its own making) sooner than this. */
+const MAX_QUIET_MS = 5_000;
 const RESYNC_MS = 300_000;
 const WAITING_MS = 60_000;
 /** A round that takes longer is broken off: its calls have deadlines of their own, and nothing in it waits for hardware. */
@@ -47,6 +55,8 @@ interface Room {
   readonly queue: Queue;
   readonly budget: Budget;
   readonly refusals: Map<string, Refusal>;
+  /** Keys of the kind's objects, by uid: what a hint names. */
+  readonly keys: Map<string, string>;
 }
 
 /** The controllers' work on the objects of one shard. */
@@ -56,7 +66,7 @@ export function createShard(options: ShardOptions): Shard {
     const budget = createBudget(CALLS_PER_ENDPOINT, (key) => {
       queue.add(key, PRIORITY.change);
     });
-    return { controller, queue, budget, refusals: new Map() };
+    return { controller, queue, budget, refusals: new Map(), keys: new Map() };
   });
   return {
     hear: (hint) => {
@@ -67,9 +77,7 @@ export function createShard(options: ShardOptions): Shard {
       const stops = rooms.flatMap((room) => listen(room, options));
       try {
         for (const room of rooms) addAll(room, options, PRIORITY.change);
-        await Promise.all(
-          rooms.map((room) => room.queue.run(WORKERS, (key, priority) => work(room, options, key, priority, signal), signal)),
-        );
+        await Promise.all(rooms.map((room) => room.queue.run(WORKERS, (...what) => work(room, options, what, signal), signal)));
       } finally {
         for (const stop of stops) stop();
       }
@@ -77,16 +85,23 @@ export function createShard(options: ShardOptions): Shard {
   };
 }
 
-function addAll({ controller, queue }: Room, { views }: ShardOptions, priority: Priority): void {
-  for (const object of views.of(controller.kind).list()) queue.add(cacheKey(object.metadata), priority);
+function addAll({ controller, queue, keys }: Room, { views }: ShardOptions, priority: Priority): void {
+  for (const { metadata } of views.of(controller.kind).list()) {
+    keys.set(metadata.uid, cacheKey(metadata));
+    queue.add(cacheKey(metadata), priority);
+  }
 }
 
 /** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
-function listen({ controller, queue, refusals }: Room, { views }: ShardOptions): readonly (() => void)[] {
+function listen({ controller, queue, refusals, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
   const own = views.of(controller.kind).onChange(({ old, object }) => {
     const metadata = (object ?? old)?.metadata;
     if (metadata === undefined) return;
-    if (object === undefined && old !== undefined) forget(refusals, old);
+    if (object !== undefined) keys.set(object.metadata.uid, cacheKey(object.metadata));
+    else if (old !== undefined) {
+      keys.delete(old.metadata.uid);
+      forget(refusals, old);
+    }
     queue.add(cacheKey(metadata), metadata.deletionTimestamp === undefined ? PRIORITY.change : PRIORITY.deletion);
   });
   const others = controller.triggers.map((trigger) =>
@@ -113,41 +128,56 @@ function forget(refusals: Map<string, Refusal>, object: ApiObject): void {
   refusals.delete(traceOf(object));
 }
 
-function hear({ controller, queue }: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
+function hear({ controller, queue, keys }: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
+  for (const named of [uid, endpointUid]) {
+    const key = keys.get(named);
+    if (key !== undefined) queue.add(key, PRIORITY.change);
+  }
+  if (uid !== '' && endpointUid !== '') return;
   for (const object of views.of(controller.kind).list()) {
-    const { metadata } = object;
-    const meant =
-      endpointUid === '' ||
-      metadata.uid === uid ||
-      metadata.uid === endpointUid ||
-      (uid === '' && controller.endpointOf(object) === endpointUid);
-    if (meant) queue.add(cacheKey(metadata), PRIORITY.change);
+    const meant = endpointUid === '' ? uid === '' : controller.endpointOf(object) === endpointUid;
+    if (meant) queue.add(cacheKey(object.metadata), PRIORITY.change);
   }
 }
 
-async function work(room: Room, options: ShardOptions, key: string, priority: Priority, signal: AbortSignal): Promise<Verdict> {
+/** Does `then` after `ms`, unless what is returned is called first. */
+function after(clock: Clock, ms: number, then: () => void, signal: AbortSignal): () => Promise<void> {
+  const ending = new AbortController();
+  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(then, () => undefined);
+  return () => {
+    ending.abort(new Error('not needed any more'));
+    return timer;
+  };
+}
+
+async function work(room: Room, options: ShardOptions, [key, priority, detach]: Parameters<Work>, signal: AbortSignal): Promise<Verdict> {
   const { controller, queue, budget } = room;
   const slash = key.indexOf('/');
   const name = key.slice(slash + 1);
   const object = options.views.of(controller.kind).get(slash === 0 ? { name } : { namespace: key.slice(0, slash), name });
-  if (object === undefined || controller.shardOf(object) !== options.name) return { next: 'drop' };
-  const endpoint = controller.endpointOf(object);
+  const ours = object !== undefined && controller.shardOf(object) === options.name;
+  const endpoint = ours ? controller.endpointOf(object) : undefined;
+  if (endpoint === undefined) budget.leave(key);
+  if (!ours) return { next: 'drop' };
   if (endpoint !== undefined && !budget.take(endpoint, key)) {
     return { next: 'park', ms: WAITING_MS, why: 'as many calls as its device may have are under way', failed: false };
   }
+  const attached = endpoint === undefined ? undefined : after(options.clock, SLOW_MS, detach, signal);
   try {
-    return verdictOf(await round(room, options, object, signal), queue.failuresOf(key), options.random);
+    return verdictOf(await round(room, options, object, signal), queue, key, options.random);
   } catch (error) {
     if (!signal.aborted) report(options, object, error, priority);
-    return {
-      next: 'park',
-      ms: backoffMs(queue.failuresOf(key) + 1, options.random),
-      why: error instanceof Error ? error.message : 'failed',
-      failed: true,
-    };
+    const retryAfterMs = error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0;
+    return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, queue.failuresOf(key), options.random);
   } finally {
+    await attached?.();
     if (endpoint !== undefined) budget.give(endpoint);
   }
+}
+
+function failed(why: string, atLeastMs: number, failures: number, random: () => number): Verdict {
+  const ms = Math.max(atLeastMs, backoffMs(failures + 1, random));
+  return { next: 'park', ms, why, failed: true, quietMs: failures === 0 ? 0 : Math.min(ms, MAX_QUIET_MS) };
 }
 
 function report({ log, name }: ShardOptions, { kind, metadata }: ApiObject, error: unknown, priority: Priority): void {
@@ -160,34 +190,35 @@ function report({ log, name }: ShardOptions, { kind, metadata }: ApiObject, erro
 async function round({ controller, refusals }: Room, options: ShardOptions, seen: ApiObject, signal: AbortSignal): Promise<RoundEnd> {
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
-  const timer = options.clock.sleep(ROUND_MS, both).then(
-    () => {
-      ending.abort(new ApiError('Timeout', 'the round took too long'));
-    },
-    () => undefined,
-  );
+  const late = (): void => {
+    ending.abort(new ApiError('Timeout', 'the round took too long'));
+  };
+  const inTime = after(options.clock, ROUND_MS, late, signal);
   try {
     // The view may lag behind our own last write; deciding on that would only end in a Conflict.
     const object = await options.client.get(controller.kind, keyOf(seen), both);
-    if (object === undefined) return { end: 'gone' };
+    if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const refused = refusals.get(traceOf(object));
     const given: Round = { authority: options.authority(), trace: traceOf(object), ...(refused !== undefined && { refused }) };
     return await reconcile(controller, object, given, { ...options, refusals, onStaleEpoch: options.raise }, both);
   } finally {
-    ending.abort(new Error('the round has ended'));
-    await timer;
+    await inTime();
   }
 }
 
-function verdictOf(end: RoundEnd, failures: number, random: () => number): Verdict {
+function verdictOf(end: RoundEnd, queue: Queue, key: string, random: () => number): Verdict {
   switch (end.end) {
     case 'gone':
       return { next: 'drop' };
     case 'moved':
-    case 'stale':
-      return { next: 'again', priority: PRIORITY.change };
+    case 'stale': {
+      const over = queue.streakOf(key) - MAX_STREAK;
+      if (over < 0) return { next: 'again', priority: PRIORITY.change };
+      const ms = backoffMs(over + 1, random);
+      return { next: 'park', ms, why: 'it moves again and again and does not arrive', failed: false, quietMs: Math.min(ms, MAX_QUIET_MS) };
+    }
     case 'failed':
-      return { next: 'park', ms: end.retryAfterMs ?? backoffMs(failures + 1, random), why: end.why, failed: true };
+      return failed(end.why, end.retryAfterMs ?? 0, queue.failuresOf(key), random);
     case 'settled': {
       const ms = end.lookAgainMs ?? RESYNC_MS * (0.75 + random() / 2);
       return { next: 'park', ms, why: end.waitsFor ?? 'settled', failed: false };
