@@ -30,7 +30,7 @@ export function httpTransport({ config, clock }: HttpTransportOptions): Transpor
   const agent = cluster.proxyUrl === undefined ? new Agent({ keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS }) : undefined;
   return async (request, signal) => {
     const target = targetOf(server, request);
-    const options: RequestOptions = { method: request.method, headers: { ...request.headers } };
+    const options: RequestOptions = { method: request.method, headers: { ...request.headers, ...lengthOf(request) } };
     await config.applyToHTTPSOptions(options);
     if (agent !== undefined) options.agent = agent;
     signal.throwIfAborted();
@@ -52,6 +52,11 @@ function targetOf(server: URL, { path, query }: ApiRequest): URL {
   const target = new URL(server.pathname.replace(/\/$/, '') + parts.map(encodeURIComponent).join('/'), server);
   for (const [name, value] of query) target.searchParams.append(name, value);
   return target;
+}
+
+/** Node writes no length for the body of a DELETE by itself; without one the server takes the body for the next request. */
+function lengthOf({ body }: ApiRequest): Readonly<Record<string, number>> {
+  return body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
 }
 
 function noAnswer(error: unknown, { method }: ApiRequest, sent: boolean): ApiError {
