@@ -4,6 +4,8 @@ import type { Driver } from '../contract/driver.ts';
 import type { MutationContext } from '../contract/fence.ts';
 import type { KeyedLock } from '../contract/keyed-lock.ts';
 import { checkFence } from '../contract/names.ts';
+import { DRIVER_CALLS } from '../contract/wire/driver.ts';
+import type { ServiceName } from '../contract/wire/driver.ts';
 import type { CallSite, Faults } from './faults.ts';
 import { journalBegin, journalEnd } from './journal.ts';
 import type { Immediate, Sim } from './sim.ts';
@@ -14,8 +16,11 @@ type Lifted = (...args: readonly unknown[]) => Promise<unknown>;
 /** The services of a simulated driver, each done when its method returns. */
 export type ImmediateDriver = { readonly [K in Exclude<keyof Driver, 'watch' | 'power'>]-?: Immediate<Required<Driver>[K]> };
 
-const isContext = (value: unknown): value is MutationContext =>
-  typeof value === 'object' && value !== null && 'session' in value && 'fence' in value;
+/** Whether a call may change the world; what it was given says nothing, because who looks may hold a fence too. */
+function isMutating(service: string, name: string): boolean {
+  const calls = DRIVER_CALLS[service as ServiceName] as unknown as Readonly<Record<string, { readonly mutating: boolean }>>;
+  return calls[name]?.mutating === true;
+}
 
 /** The uid that a mutating call is about: its second argument is that uid, or an object that holds it. */
 function uidOf(argument: unknown): string {
@@ -71,8 +76,8 @@ export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, l
         return Promise.resolve(method(...args.slice(0, -1)));
       };
       const faulty = (run: () => Promise<unknown>): Promise<unknown> => faults.run(site, run, signal);
-      if (!isContext(context)) return faulty(effect);
-      checkFence('context.fence', context.fence);
+      if (!isMutating(service, name)) return faulty(effect);
+      checkFence('context.fence', (context as MutationContext).fence);
       return mutate(sim, site, lock, faulty, effect);
     };
   const entries = Object.entries(services).map(([service, methods]): [string, unknown] => {

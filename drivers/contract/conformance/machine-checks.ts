@@ -227,6 +227,16 @@ export const machineChecks: readonly Check[] = [
     },
   },
   {
+    title: 'looking is never pending, however many look, and whatever they hold',
+    async run(rig) {
+      const { id } = await rig.newMachine();
+      const context = await rig.on('machine', { ...EPOCH, epoch: 0, incarnation: 0 });
+      const look = (): Promise<unknown> => rig.machine.get(context, id, rig.signal);
+      const seen = await Promise.all(Array.from({ length: 20 }, look));
+      expect(new Set(seen.map((machine) => JSON.stringify(machine))).size).toBe(1);
+    },
+  },
+  {
     title: 'machines are listed in Host.Observe as in Machine.List',
     async run(rig) {
       await rig.newMachine();
