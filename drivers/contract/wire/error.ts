@@ -33,7 +33,9 @@ const FOREIGN: Readonly<Record<number, DriverErrorCode>> = {
   16: 'PERMISSION_DENIED',
 };
 /** What a transport says by itself when it lost the call. */
-const LOST: readonly number[] = [NUMBERS.UNKNOWN, NUMBERS.UNAVAILABLE, NUMBERS.INTERNAL, NUMBERS.ABORTED, 1];
+const LOST: readonly number[] = [NUMBERS.UNKNOWN, NUMBERS.UNAVAILABLE, NUMBERS.INTERNAL, NUMBERS.ABORTED, 1, 15];
+/** What it also says when an answer was too large to carry: by then the effect was had. */
+const LOST_ANSWER: readonly number[] = [...LOST, NUMBERS.RESOURCE_EXHAUSTED];
 
 /** A failed call as gRPC carries it. */
 export interface WireError {
@@ -95,7 +97,7 @@ export function errorFrom(
   const reason = DRIVER_ERROR_REASONS.find((known) => known === info?.reason) ?? 'BACKEND';
   const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (info !== undefined) return new DriverError(codeOf(wire.code), reason, wire.message, { metadata: info.metadata, ...retry });
-  if (!LOST.includes(wire.code)) return new DriverError(codeOf(wire.code), reason, wire.message, retry);
+  if (!(mutating ? LOST_ANSWER : LOST).includes(wire.code)) return new DriverError(codeOf(wire.code), reason, wire.message, retry);
   const recovery = DRIVER_ERROR_CODES[codeOf(wire.code)];
   const message = `the connection to the driver was lost during the call: ${wire.message}`;
   return new DriverError(mutating || recovery === 'observe' ? 'UNKNOWN' : 'UNAVAILABLE', reason, message, retry);
