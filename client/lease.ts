@@ -184,6 +184,7 @@ function write(
 ): Promise<void> {
   const { client, clock, namespace, name, identity } = options;
   const turn = async (): Promise<void> => {
+    signal.throwIfAborted();
     for (let tries = 1; ; tries += 1) {
       const sentMs = clock.monotonic();
       const epoch = Math.max(held.epoch, above + 1);
