@@ -43,12 +43,13 @@ function isReason(reason: unknown): reason is ApiErrorReason {
   return typeof reason === 'string' && Object.hasOwn(API_ERROR_CODES, reason);
 }
 
-/** The ApiError that a Status body stands for. */
+/** The ApiError that a Status body stands for; the body is its cause. */
 function errorOf(body: unknown, status: number): ApiError {
   const { reason, message, details } = (typeof body === 'object' && body !== null ? body : {}) as Partial<Status>;
   const known: StatusDetails | undefined = details;
   return new ApiError(isReason(reason) ? reason : 'InternalError', message ?? `the server answered ${String(status)}`, {
     ...(known !== undefined && { details: known }),
+    cause: body,
   });
 }
 

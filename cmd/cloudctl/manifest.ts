@@ -27,6 +27,12 @@ export interface Manifest {
   positionOf(field: string): Position;
 }
 
+/** `file:line:column` of a field. */
+export function placeOf(manifest: Manifest, field: string): string {
+  const { line, column } = manifest.positionOf(field);
+  return `${manifest.file}:${String(line)}:${String(column)}`;
+}
+
 /** A file that cannot be used; the message begins with `file:line:column:` where that is known. */
 export class ManifestError extends Error {
   constructor(message: string, options?: { readonly cause: unknown }) {

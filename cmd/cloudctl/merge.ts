@@ -5,12 +5,21 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function equal(one: unknown, other: unknown): boolean {
+/** Whether two JSON values are the same, in whatever order their keys stand. */
+export function sameJson(one: unknown, other: unknown): boolean {
   if (Array.isArray(one) && Array.isArray(other))
-    return one.length === other.length && one.every((item, index) => equal(item, other[index]));
+    return one.length === other.length && one.every((item, index) => sameJson(item, other[index]));
   if (!isObject(one) || !isObject(other)) return Object.is(one, other);
   const keys = Object.keys(one);
-  return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && equal(one[key], other[key]));
+  return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && sameJson(one[key], other[key]));
+}
+
+/** The same JSON value with the keys of all its objects in order. */
+export function sortedJson(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedJson);
+  if (!isObject(value)) return value;
+  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(fields.map(([key, part]) => [key, sortedJson(part)]));
 }
 
 /**
@@ -25,7 +34,7 @@ export function applyPatch(applied: JsonObject, wanted: JsonObject, live: JsonOb
       const before = applied[key];
       const inner = applyPatch(isObject(before) ? before : {}, value, now);
       if (inner !== undefined) patch[key] = inner;
-    } else if (!Object.hasOwn(live, key) || !equal(value, now)) patch[key] = value;
+    } else if (!Object.hasOwn(live, key) || !sameJson(value, now)) patch[key] = value;
   }
   for (const key of Object.keys(applied)) {
     if (!Object.hasOwn(wanted, key) && Object.hasOwn(live, key)) patch[key] = null;

@@ -17,11 +17,21 @@ export interface Table {
 /** The Accept header that asks for a Table where there is one. */
 export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
 
-/** Rows padded into columns, as kubectl prints them: three spaces between, none at the end. */
-export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+/** The narrowest column of kubectl, with the spaces after it. */
+const LEAST_WIDTH = 6;
+
+/** Pads rows into columns that grow with what comes, and never become narrower again. */
+export function columnWriter(): (rows: readonly (readonly string[])[]) => readonly string[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
-  return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd((widths[index] ?? 0) + 3))).join(''));
+  return (rows) => {
+    for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? LEAST_WIDTH, cell.length + 3)));
+    return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join(''));
+  };
+}
+
+/** Rows padded into columns, as kubectl prints them: at least three spaces between, none at the end. */
+export function columns(rows: readonly (readonly string[])[]): readonly string[] {
+  return columnWriter()(rows);
 }
 
 /** Prints cells without control characters: what an object says must not move a terminal's cursor. */
@@ -51,7 +61,7 @@ export function tableRows(
   return [header, ...body];
 }
 
-/** YAML of a JSON value as kubectl would print it. */
+/** YAML of a JSON value as kubectl would print it, keys in order; ends with a newline. */
 export function yamlOf(value: unknown): string {
-  return dump(value, { lineWidth: -1, noRefs: true }).trimEnd();
+  return dump(value, { lineWidth: -1, noRefs: true, seqNoIndent: true, quoteStyle: 'double', sortKeys: true });
 }

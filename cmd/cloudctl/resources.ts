@@ -1,5 +1,5 @@
-import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Api } from './api.ts';
+import { UsageError } from './usage-error.ts';
 
 /** One kind as the server announces it. */
 export interface Resource {
@@ -62,7 +62,7 @@ export function qualifiedName({ singular, group }: Resource): string {
   return group === '' ? singular : `${singular}.${group}`;
 }
 
-/** Finds what a person means by `vm`, `vms`, `VirtualMachine` or `virtualmachines.compute.lenticular.dev`; a category gives several. */
+/** Finds what a person means by `vm`, `vms`, `VirtualMachine` or `virtualmachines.compute.lenticular.dev`; a category gives several. Throws UsageError. */
 export function resourcesNamed(resources: readonly Resource[], word: string): readonly Resource[] {
   const wanted = word.toLowerCase();
   const listable = resources.filter(({ verbs }) => verbs.includes('list'));
@@ -73,25 +73,36 @@ export function resourcesNamed(resources: readonly Resource[], word: string): re
   if (exact !== undefined) return [exact];
   const inCategory = listable.filter(({ categories }) => categories.includes(wanted));
   if (inCategory.length > 0) return inCategory;
-  throw new ApiError('NotFound', `the server doesn't have a resource type "${word}": see kubectl api-resources`);
+  throw new UsageError(`the server doesn't have a resource type "${word}": see kubectl api-resources`);
 }
 
-/** The resource of a manifest's apiVersion and kind. */
+/** The resource of a manifest's apiVersion and kind. Throws UsageError. */
 export function resourceOf(resources: readonly Resource[], apiVersion: unknown, kind: unknown): Resource {
   const found = resources.find(
     (resource) =>
       resource.kind === kind && apiVersion === (resource.group === '' ? resource.version : `${resource.group}/${resource.version}`),
   );
   if (found !== undefined) return found;
-  throw new ApiError('NotFound', `no kind ${JSON.stringify(kind)} in apiVersion ${JSON.stringify(apiVersion)}: see kubectl api-resources`);
+  throw new UsageError(`no kind ${JSON.stringify(kind)} in apiVersion ${JSON.stringify(apiVersion)}: see kubectl api-resources`);
 }
 
-/** The path of the collection, or of one object in it; without a namespace, of all namespaces. */
+/** Whether a name can stand in a path; what else is wrong with it is the server's to say. */
+export function isPathSafe(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/%\u0000-\u001f\u007f]/.test(name);
+}
+
+/** The name, which stands in a path. Throws UsageError. */
+export function checkName(name: string): string {
+  if (isPathSafe(name)) return name;
+  throw new UsageError(`${JSON.stringify(name)} is no name: it may not be "", "." or "..", nor hold "/", "%" or control characters`);
+}
+
+/** The path of the collection, or of one object in it; without a namespace, of all namespaces. Not encoded: transports do that. */
 export function pathOf(
   { group, version, plural, namespaced }: Resource,
   where: { readonly namespace?: string; readonly name?: string },
 ): string {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const scope = namespaced && where.namespace !== undefined ? `/namespaces/${encodeURIComponent(where.namespace)}` : '';
-  return `${root}${scope}/${plural}${where.name === undefined ? '' : `/${encodeURIComponent(where.name)}`}`;
+  const scope = namespaced && where.namespace !== undefined ? `/namespaces/${checkName(where.namespace)}` : '';
+  return `${root}${scope}/${plural}${where.name === undefined ? '' : `/${checkName(where.name)}`}`;
 }

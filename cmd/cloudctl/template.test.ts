@@ -2,7 +2,7 @@ import { templateOf } from './template.ts';
 
 const LIST = {
   items: [
-    { metadata: { name: 'a' }, status: { ready: true } },
+    { metadata: { name: 'a', 'a.b/c': 'dotted' }, status: { ready: true } },
     { metadata: { name: 'b' }, spec: { tags: ['x', 'y'] } },
   ],
 };
@@ -17,6 +17,8 @@ test.each([
   ['{$.items[0].metadata.name}', 'a'],
   ['{.items[?(@.metadata.name=="b")].spec.tags[1]}', 'y'],
   ['{.nothing}', ''],
+  ['{.items[0].metadata.a\\.b/c}', 'dotted'],
+  ['{.items[0].metadata["a.b/c"]}', 'dotted'],
 ])('%s prints as kubectl does', (template, text) => {
   expect(templateOf(template)(LIST)).toBe(text);
 });

@@ -1,5 +1,5 @@
 import { jsonPathOf, type JsonPath } from '../../apis/meta/json-path.ts';
-import { UsageError } from './targets.ts';
+import { UsageError } from './usage-error.ts';
 
 /** A part of a template: text, all values of a path side by side, or a part that is repeated for each value of a path. */
 type Part =
@@ -35,14 +35,32 @@ function addPart(open: { readonly path?: JsonPath; readonly parts: Part[] }[], i
   else top?.parts.push({ kind: 'path', path: compile(inside, template) });
 }
 
+/** In brackets or after a dot; only the latter, with a backslash in it, is rewritten. */
+const ESCAPED_NAME = /\[[^\]]*\]|\.((?:[^.[\]\\]|\\.)+)/g;
+
+/** `.kubectl\.kubernetes\.io/x` as `['kubectl.kubernetes.io/x']`. */
+function quotedName(all: string, name: string | undefined): string {
+  return name?.includes('\\') === true ? `["${name.replaceAll(/\\(.)/g, '$1').replaceAll(/["\\]/g, '\\$&')}"]` : all;
+}
+
 function compile(path: string, template: string): JsonPath {
-  const relative = path.replace(/^[$@]/, '');
+  const relative = path.replace(/^[$@]/, '').replaceAll(ESCAPED_NAME, quotedName);
   try {
     return jsonPathOf(relative === '' || relative.startsWith('.') || relative.startsWith('[') ? relative : `.${relative}`);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`jsonpath ${template}: ${error.message}`);
   }
+}
+
+function textOf(found: unknown): string {
+  return typeof found === 'string' ? found : JSON.stringify(found);
+}
+
+/** Compiles one path, with its braces or without: all that it finds, as text. Throws UsageError. */
+export function textsOf(path: string): (value: unknown) => readonly string[] {
+  const find = compile(path.replace(/^\{(.*)\}$/s, '$1').trim(), path);
+  return (value) => find(value).map(textOf);
 }
 
 function render(parts: readonly Part[], value: unknown): string {
@@ -54,10 +72,7 @@ function render(parts: readonly Part[], value: unknown): string {
           .path(value)
           .map((item) => render(part.parts, item))
           .join('');
-      return part
-        .path(value)
-        .map((found) => (typeof found === 'string' ? found : JSON.stringify(found)))
-        .join(' ');
+      return part.path(value).map(textOf).join(' ');
     })
     .join('');
 }

@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { conditionsIn } from './commands/wait.ts';
+import { conditionsIn } from './judge.ts';
 
 /** Something in the tree, with what stands below it. */
 interface Node {

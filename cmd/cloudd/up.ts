@@ -5,7 +5,7 @@ import type { ApiRequest } from '../../apis/meta/request.ts';
 import { createApi as createCommandApi } from '../cloudctl/api.ts';
 import { apply } from '../cloudctl/commands/apply.ts';
 import { fetchForest } from '../cloudctl/commands/tree.ts';
-import { conditionsIn } from '../cloudctl/commands/wait.ts';
+import { conditionsIn } from '../cloudctl/judge.ts';
 import { readManifests } from '../cloudctl/manifest.ts';
 import { discover } from '../cloudctl/resources.ts';
 import type { Context } from '../cloudctl/targets.ts';

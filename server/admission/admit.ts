@@ -1,4 +1,4 @@
-import type { StatusCause } from '../../apis/meta/api-error.ts';
+import { ApiError, type StatusCause } from '../../apis/meta/api-error.ts';
 import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { StructuralSchema } from '../../apis/meta/structural.ts';
@@ -67,12 +67,13 @@ function checkEnvelope({ kind, apiVersion }: Resource, object: JsonObject): void
 
 /** Refuses or tells of fields that are unknown or given twice. */
 function warningsOf({ kind }: Resource, { duplicates, fieldValidation }: Sent, unknown: readonly string[]): readonly string[] {
-  const found = [...unknown.map((path) => `unknown field "${path}"`), ...duplicates.map((path) => `duplicate field "${path}"`)];
-  if (fieldValidation === 'Ignore' || found.length === 0) return [];
-  if (fieldValidation === 'Warn') return found.slice(0, 32);
-  throw badRequest(
-    `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${found.slice(0, 32).join(', ')}`,
-  );
+  const wrong = (because: string) => (field: string) => ({ reason: 'FieldValueInvalid', message: because, field });
+  const causes = [...unknown.map(wrong('unknown field')), ...duplicates.map(wrong('duplicate field'))].slice(0, 32);
+  if (fieldValidation === 'Ignore' || causes.length === 0) return [];
+  const found = causes.map(({ field, message }) => `${message} "${field}"`);
+  if (fieldValidation === 'Warn') return found;
+  const message = `${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: strict decoding error: ${found.join(', ')}`;
+  throw new ApiError('BadRequest', message, { details: { causes } });
 }
 
 function nameIn(metadata: unknown): string {

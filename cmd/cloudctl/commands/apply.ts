@@ -1,13 +1,14 @@
 import { ApiError } from '../../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../../apis/meta/object.ts';
 import { objectOf } from '../api.ts';
-import { ManifestError, type Manifest } from '../manifest.ts';
+import { isAnswer } from '../failure.ts';
+import { lastApplied, withLastApplied } from '../last-applied.ts';
+import { ManifestError, placeOf, type Manifest } from '../manifest.ts';
 import { applyPatch, type JsonObject } from '../merge.ts';
-import { pathOf, qualifiedName, resourceOf, type Resource } from '../resources.ts';
+import { isPathSafe, pathOf, qualifiedName, resourceOf, type Resource } from '../resources.ts';
+import { fetchNamed, type Named } from '../selection.ts';
 import type { Context } from '../targets.ts';
-
-/** kubectl's annotation, so that both tools can take turns on one object. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+import { UsageError } from '../usage-error.ts';
 
 /** Tries of one object when somebody else writes it at the same time. */
 const MAX_TRIES = 5;
@@ -18,16 +19,14 @@ export interface Applied {
   readonly outcome: 'created' | 'configured' | 'unchanged';
 }
 
-interface Wanted {
+interface Wanted extends Named {
   readonly manifest: Manifest;
-  readonly resource: Resource;
-  readonly name: string;
-  readonly namespace?: string;
 }
 
 /**
  * Makes the objects as the manifests say, as kubectl's client-side apply does. All manifests are checked for what can be seen in them before
- * the first is sent. Prints a line for each; returns what was applied and how many failed.
+ * the first is sent (ManifestError); then one that the server refuses does not keep the others from being applied. Prints a line for each;
+ * returns what was applied and how many failed.
  */
 export async function apply(
   context: Context,
@@ -35,7 +34,7 @@ export async function apply(
   options: { readonly dryRun: boolean },
   signal: AbortSignal,
 ): Promise<{ readonly applied: readonly Applied[]; readonly failed: number }> {
-  const wanted = manifests.map((manifest) => identify(context, manifest));
+  const wanted = identifyAll(context, manifests);
   const applied: Applied[] = [];
   let failed = 0;
   for (const one of wanted) {
@@ -44,7 +43,8 @@ export async function apply(
       applied.push(result);
       context.out(`${qualifiedName(one.resource)}/${one.name} ${result.outcome}${options.dryRun ? ' (server dry run)' : ''}`);
     } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+      // A server that is not there is no fault of the manifest.
+      if (!(error instanceof ApiError) || !isAnswer(error)) throw error;
       failed += 1;
       for (const line of located(one.manifest, error)) context.err(`error: ${line}`);
     }
@@ -52,9 +52,20 @@ export async function apply(
   return { applied, failed };
 }
 
-function at(manifest: Manifest, field: string): string {
-  const { line, column } = manifest.positionOf(field);
-  return `${manifest.file}:${String(line)}:${String(column)}`;
+/** What the manifests are about; all that is wrong with them is told at once. */
+function identifyAll(context: Context, manifests: readonly Manifest[]): readonly Wanted[] {
+  const wanted: Wanted[] = [];
+  const faults: string[] = [];
+  for (const manifest of manifests) {
+    try {
+      wanted.push(identify(context, manifest));
+    } catch (error) {
+      if (!(error instanceof ManifestError)) throw error;
+      faults.push(error.message);
+    }
+  }
+  if (faults.length > 0) throw new ManifestError(faults.join('\nerror: '));
+  return wanted;
 }
 
 /** What a manifest is about. Throws ManifestError where that cannot be told. */
@@ -64,11 +75,12 @@ function identify({ resources, namespace }: Context, manifest: Manifest): Wanted
     ['apiVersion', apiVersion],
     ['kind', kind],
   ] as const) {
-    if (typeof value !== 'string' || value === '') throw new ManifestError(`${at(manifest, field)}: ${field} is missing or not a string`);
+    if (typeof value !== 'string' || value === '')
+      throw new ManifestError(`${placeOf(manifest, field)}: ${field} is missing or not a string`);
   }
   const meta = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as JsonObject;
   if (typeof meta.name !== 'string' || meta.name === '') {
-    throw new ManifestError(`${at(manifest, 'metadata.name')}: metadata.name is missing or not a string`);
+    throw new ManifestError(`${placeOf(manifest, 'metadata.name')}: metadata.name is missing or not a string`);
   }
   try {
     const resource = resourceOf(resources, apiVersion, kind);
@@ -80,39 +92,36 @@ function identify({ resources, namespace }: Context, manifest: Manifest): Wanted
       ...(resource.namespaced && { namespace: typeof given === 'string' ? given : namespace }),
     };
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new ManifestError(`${at(manifest, 'kind')}: ${error.message}`, { cause: error });
+    if (!(error instanceof UsageError)) throw error;
+    throw new ManifestError(`${placeOf(manifest, 'kind')}: ${error.message}`, { cause: error });
   }
 }
 
 /** The server's error with the place in the file, a line for each thing that is wrong. */
 function located(manifest: Manifest, error: ApiError): readonly string[] {
   const causes = error.details.causes ?? [];
-  if (causes.length === 0) return [`${at(manifest, '')}: ${error.message}`];
-  return causes.map(({ field = '', message }) => `${at(manifest, field)}: ${field === '' ? '' : `${field}: `}${message}`);
-}
-
-function withAnnotation(value: JsonObject, resource: Resource, namespace: string | undefined): JsonObject {
-  const metadata = value.metadata as JsonObject;
-  const given = metadata.annotations as JsonObject | undefined;
-  const annotations = Object.fromEntries(Object.entries(given ?? {}).filter(([key]) => key !== LAST_APPLIED));
-  const plain = { ...value, metadata: { ...metadata, annotations, ...(resource.namespaced && { namespace }) } };
-  return { ...plain, metadata: { ...plain.metadata, annotations: { ...annotations, [LAST_APPLIED]: `${JSON.stringify(plain)}\n` } } };
+  if (causes.length === 0) return [`${placeOf(manifest, '')}: ${error.message}`];
+  return [
+    ...new Set(causes.map(({ field = '', message }) => `${placeOf(manifest, field)}: ${field === '' ? '' : `${field}: `}${message}`)),
+  ];
 }
 
 async function applyOne(context: Context, wanted: Wanted, { dryRun }: { readonly dryRun: boolean }, signal: AbortSignal): Promise<Applied> {
   const { resource, name, namespace, manifest } = wanted;
   const where = { ...(namespace !== undefined && { namespace }) };
   const query = { fieldManager: 'cloudctl', fieldValidation: 'Strict', dryRun: dryRun ? 'All' : undefined };
-  const value = withAnnotation(manifest.value, resource, namespace);
   for (let tries = 1; ; tries += 1) {
     try {
-      const live = await read(context, pathOf(resource, { ...where, name }), signal);
+      // A name that no path can hold is for the server to refuse, with the field.
+      const live = isPathSafe(name) ? await fetchNamed(context, wanted, signal) : undefined;
+      const value = withLastApplied(manifest.value, { namespace, live: live?.metadata.annotations });
       if (live === undefined) {
         const body = await context.api.ask({ method: 'POST', path: pathOf(resource, where), query, body: value }, signal);
         return { resource, object: objectOf(body), outcome: 'created' };
       }
-      const patch = applyPatch(lastApplied(live), value, live);
+      if (live.metadata.deletionTimestamp !== undefined)
+        context.err(`Warning: ${qualifiedName(resource)}/${name} is being deleted: what is applied now goes with it`);
+      const patch = applyPatch(lastApplied(live.metadata.annotations), value, live);
       if (patch === undefined) return { resource, object: live, outcome: 'unchanged' };
       const contentType = 'application/merge-patch+json';
       const body = await context.api.ask(
@@ -126,24 +135,5 @@ async function applyOne(context: Context, wanted: Wanted, { dryRun }: { readonly
       const raced = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists');
       if (!raced || tries === MAX_TRIES) throw error;
     }
-  }
-}
-
-async function read({ api }: Context, path: string, signal: AbortSignal): Promise<ApiObject | undefined> {
-  try {
-    return objectOf(await api.ask({ path }, signal));
-  } catch (error) {
-    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
-    throw error;
-  }
-}
-
-function lastApplied({ metadata }: ApiObject): JsonObject {
-  const text = metadata.annotations?.[LAST_APPLIED];
-  if (text === undefined) return {};
-  try {
-    return JSON.parse(text) as JsonObject;
-  } catch {
-    return {}; // Somebody's own text under kubectl's name: then nothing is known to have been applied.
   }
 }

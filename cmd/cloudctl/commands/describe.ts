@@ -1,12 +1,17 @@
+import { ApiError } from '../../../apis/meta/api-error.ts';
 import { humanDuration } from '../../../apis/meta/duration.ts';
 import type { ApiObject } from '../../../apis/meta/object.ts';
 import { objectOf } from '../api.ts';
+import { failureLine, isAnswer } from '../failure.ts';
+import { conditionsIn } from '../judge.ts';
 import { columns, yamlOf } from '../print.ts';
 import { pathOf } from '../resources.ts';
-import { targetsOf, type Context, type Target } from '../targets.ts';
-import { conditionsIn } from './wait.ts';
+import { listOf } from '../selection.ts';
+import { targetsOf, type Context } from '../targets.ts';
+import { UsageError } from '../usage-error.ts';
 
 interface CoreEvent {
+  readonly metadata?: { readonly resourceVersion?: string };
   readonly type?: string;
   readonly reason?: string;
   readonly message?: string;
@@ -17,24 +22,40 @@ interface CoreEvent {
   readonly source?: { readonly component?: string };
 }
 
-/** Prints all there is to know of objects: what is declared, what is true, since when, and what happened lately. */
-export async function describe(context: Context, words: readonly string[], now: number, signal: AbortSignal): Promise<void> {
-  let first = true;
-  for (const target of targetsOf(context, words)) {
-    for (const object of await fetchAll(context, target, signal)) {
-      if (!first) context.out('\n');
-      first = false;
-      for (const line of [...sections(object, now), ...(await events(context, object, now, signal))]) context.out(line);
+/**
+ * Prints all there is to know of objects: what is declared, what is true, since when, and what happened lately. Returns how many could not be
+ * described.
+ */
+export async function describe(
+  context: Context,
+  words: readonly string[],
+  options: { readonly selector: string | undefined; readonly now: number },
+  signal: AbortSignal,
+): Promise<number> {
+  const { selector, now } = options;
+  let described = 0;
+  let failed = 0;
+  for (const { resource, name } of targetsOf(context, words)) {
+    if (name !== undefined && selector !== undefined) throw new UsageError('name cannot be provided when a selector is specified');
+    try {
+      const where = { ...(resource.namespaced && { namespace: context.namespace }), ...(name !== undefined && { name }) };
+      const objects =
+        name === undefined
+          ? await listOf(context, resource, selector, signal)
+          : [objectOf(await context.api.ask({ path: pathOf(resource, where) }, signal))];
+      for (const object of objects) {
+        if (described > 0) context.out('\n');
+        described += 1;
+        for (const line of [...sections(object, now), ...(await events(context, object, now, signal))]) context.out(line);
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError) || !isAnswer(error)) throw error;
+      failed += 1;
+      context.err(failureLine(error));
     }
   }
-}
-
-async function fetchAll({ api, namespace }: Context, { resource, name }: Target, signal: AbortSignal): Promise<readonly ApiObject[]> {
-  const where = resource.namespaced ? { namespace } : {};
-  const body = await api.ask({ path: pathOf(resource, { ...where, ...(name !== undefined && { name }) }) }, signal);
-  if (name !== undefined) return [objectOf(body)];
-  const { apiVersion, items } = body as { readonly apiVersion: string; readonly items: readonly ApiObject[] };
-  return items.map((item) => ({ ...item, apiVersion, kind: resource.kind }));
+  if (described + failed === 0) context.err('No resources found');
+  return failed;
 }
 
 function indented(title: string, value: unknown): readonly string[] {
@@ -42,6 +63,7 @@ function indented(title: string, value: unknown): readonly string[] {
   return [
     `${title}:`,
     ...yamlOf(value)
+      .trimEnd()
       .split('\n')
       .map((line) => `  ${line}`),
   ];
@@ -116,6 +138,10 @@ function conditionRows(
   ]);
 }
 
+function versionOf({ metadata }: CoreEvent): number {
+  return Number(metadata?.resourceVersion ?? 0);
+}
+
 async function events({ api, namespace }: Context, object: ApiObject, now: number, signal: AbortSignal): Promise<readonly string[]> {
   const place = object.metadata.namespace ?? (object.kind === 'Namespace' ? object.metadata.name : 'default');
   const fieldSelector = `involvedObject.uid=${object.metadata.uid}`;
@@ -124,7 +150,8 @@ async function events({ api, namespace }: Context, object: ApiObject, now: numbe
   if (items.length === 0) return ['Events:       <none>'];
   const timed = items
     .map((event) => ({ ...event, at: event.lastTimestamp ?? event.eventTime ?? '' }))
-    .sort((one, other) => one.at.localeCompare(other.at));
+    // Times are whole seconds; within one, what was written last happened last.
+    .sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || versionOf(one) - versionOf(other));
   const rows = timed.map(({ type = '', reason = '', message = '', count = 1, at, reportingComponent, source }) => [
     type,
     reason,
