@@ -134,7 +134,7 @@ async function* versions(
     } catch (error) {
       // Too old to go on from: list again. Away: try again until nobody wants to wait any more.
       if (mayPass(error)) {
-        if (!away) err(`${error.message}; trying again`);
+        if (!away) err(`trying again: ${error.message}`);
         away = true;
         await delay(RETRY_MS, undefined, { signal });
       } else if (!(error instanceof ApiError && (error.reason === 'Expired' || error.reason === 'Gone'))) throw error;

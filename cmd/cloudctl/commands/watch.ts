@@ -69,7 +69,7 @@ async function* resumed(
       }
     } catch (error) {
       if (mayPass(error)) {
-        if (!away) err(`${error.message}; trying again`);
+        if (!away) err(`trying again: ${error.message}`);
         away = true;
       } else if (error instanceof ApiError && (error.reason === 'Expired' || error.reason === 'Gone')) resourceVersion = undefined;
       else throw error;
@@ -96,8 +96,14 @@ function textPrinter({ printer, write }: WatchOptions): (object: unknown) => voi
 function rowPrinter({ out }: Context, options: WatchOptions & { readonly namespaces: boolean }): (table: Table) => void {
   const write = columnWriter();
   let header = options.headers;
+  // Only the first table of a watch names its columns.
+  let columnDefinitions: Table['columnDefinitions'];
   return (table) => {
-    const [titles = [], ...body] = tableRows(table, { wide: options.output === 'wide', namespaces: options.namespaces });
+    if ((table.columnDefinitions ?? []).length > 0) columnDefinitions = table.columnDefinitions;
+    const [titles = [], ...body] = tableRows(
+      { ...table, ...(columnDefinitions !== undefined && { columnDefinitions }) },
+      { wide: options.output === 'wide', namespaces: options.namespaces },
+    );
     if (body.length === 0) return;
     const rows = header ? [titles, ...body] : body;
     header = false;
