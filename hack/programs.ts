@@ -22,6 +22,7 @@ export const PREREQUISITES = {
   'qemu-img': program('qemu-img', 'qemu-utils'),
   busybox: { ...program('busybox', 'busybox-static'), remedy: 'install a busybox without shared libraries', find: staticBusybox },
   xz: program('xz', 'xz-utils'),
+  openssl: program('openssl', 'openssl'),
   kubectl: program('kubectl', 'kubernetes-client'),
   'guest-kernel': { remedy: 'on Debian: npm test downloads its cloud kernel', find: cachedKernelPackage },
   KUBEBUILDER_ASSETS: { remedy: 'set KUBEBUILDER_ASSETS to a folder that holds crd-apiserver or kube-apiserver', find: referenceApiServer },

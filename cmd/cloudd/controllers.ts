@@ -13,6 +13,7 @@ import type { AnyController } from '../../controllers/runtime/controller.ts';
 import { runControllers } from '../../controllers/runtime/run.ts';
 import { createViews } from '../../controllers/runtime/views.ts';
 import { storagePoolController } from '../../controllers/storage-pool/controller.ts';
+import { virtualMachineController } from '../../controllers/virtual-machine/controller.ts';
 import { volumeController } from '../../controllers/volume/controller.ts';
 import { zoneController } from '../../controllers/zone/controller.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
@@ -52,6 +53,7 @@ export async function startControllers({ transport, dirs, log, alone }: Controll
     hostController(options),
     storagePoolController(options),
     volumeController(options),
+    virtualMachineController(options),
   ] as readonly unknown[] as readonly AnyController[];
   try {
     await runControllers(

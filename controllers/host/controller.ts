@@ -125,11 +125,7 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
     endpointOf: ({ metadata }) => metadata.uid,
     observe: (host, round, signal) => observe(world, sessions, host, round, signal),
     plan: planHost,
-    async take(step, host, _round, signal) {
-      switch (step.do) {
-        case 'forget':
-          return sessions.close(host.metadata.uid, signal);
-      }
-    },
+    // Its only step is to forget the endpoint.
+    take: (_step, host, _round, signal) => sessions.close(host.metadata.uid, signal),
   };
 }

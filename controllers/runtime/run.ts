@@ -1,11 +1,10 @@
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Log } from '../../apis/meta/log.ts';
 import type { Client } from '../../client/client.ts';
+import { installationOf, SYSTEM_NAMESPACE } from '../../client/installation.ts';
 import { elect, type Leadership } from '../../client/lease.ts';
 import { createRecorder } from '../../client/recorder.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
-import type { Namespace } from '../../apis/core/v1/namespace/kind.ts';
-import { NamespaceKind } from '../../apis/core/v1/namespace/kind.ts';
 import type { AnyController, Authority, Views } from './controller.ts';
 import { createShard, type Shard } from './shard.ts';
 
@@ -27,13 +26,8 @@ export interface ControllersOptions {
   readonly isDead?: (holder: string) => boolean;
 }
 
-/** Where Leases live. */
-export const SYSTEM_NAMESPACE = 'lenticular-system';
 /** For objects that have no zone. */
 export const GLOBAL_SHARD = 'global';
-
-const INCARNATION = 'ops.lenticular.dev/incarnation';
-const RETRY_MS = 500;
 
 /** Leads shards, and works on the objects of those that it leads, until the signal aborts. */
 export async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
@@ -73,25 +67,6 @@ async function together(loops: readonly ((signal: AbortSignal) => Promise<void>)
   );
   const failure = ended.find((end) => end.status === 'rejected');
   if (failure !== undefined && !signal.aborted) throw failure.reason;
-}
-
-/** Who we are for drivers: the namespace's uid, the same for as long as the data lives, and how often the data was restored. */
-async function installationOf(
-  { client, clock, log }: ControllersOptions,
-  signal: AbortSignal,
-): Promise<Pick<Authority, 'installation' | 'incarnation'>> {
-  for (;;) {
-    try {
-      const namespace = await client.get<Namespace>(NamespaceKind, { name: SYSTEM_NAMESPACE }, signal);
-      if (namespace !== undefined)
-        return { installation: namespace.metadata.uid, incarnation: Number(namespace.metadata.annotations?.[INCARNATION] ?? 1) };
-      log.warn({ namespace: SYSTEM_NAMESPACE }, 'the namespace for Leases is missing: waiting for it');
-    } catch (error) {
-      if (signal.aborted) throw error;
-      log.warn({ err: error }, 'the API does not answer: trying again');
-    }
-    await clock.sleep(RETRY_MS, signal);
-  }
 }
 
 /** Takes part in the election of each shard for as long as there is one of that name. */

@@ -101,11 +101,7 @@ export function storagePoolController({
     endpointOf: ({ metadata }) => metadata.uid,
     observe: (pool, round, signal) => observe(world, sessions, pool, round, signal),
     plan: planStoragePool,
-    async take(step, pool, _round, signal) {
-      switch (step.do) {
-        case 'forget':
-          return sessions.close(pool.metadata.uid, signal);
-      }
-    },
+    // Its only step is to forget the endpoint.
+    take: (_step, pool, _round, signal) => sessions.close(pool.metadata.uid, signal),
   };
 }

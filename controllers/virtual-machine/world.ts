@@ -28,6 +28,7 @@ export interface World {
   readonly machines: View<VirtualMachine>;
 }
 
+/** The views of everything that the planner's facts come from. */
 export function worldOf(views: Views): World {
   return {
     zones: views.of<Zone>(ZoneKind),

@@ -24,6 +24,7 @@ export function diskDeviceId(uid: string): string {
   return `vd-${shortId(uid)}`;
 }
 
+/** The name of a disk's block node in its machine: at most 31 characters, as QEMU wants. */
 export function diskNodeName(uid: string): string {
   return `n-${shortId(uid)}`;
 }

@@ -52,10 +52,12 @@ async function removeParts(poolDir: string, id: string): Promise<void> {
   }
 }
 
+/** The record of a fill, or undefined where there is none. */
 export function readFill(poolDir: string, id: string, signal: AbortSignal): Promise<FillRecord | undefined> {
   return readRecord<FillRecord>(filesOf(poolDir, id).record, 1, signal);
 }
 
+/** Makes a fill's record durable, before what it says is done. */
 export function writeFill(poolDir: string, fill: FillRecord, signal: AbortSignal): Promise<void> {
   return writeRecord(filesOf(poolDir, fill.id).record, fill, signal);
 }

@@ -54,6 +54,7 @@ export interface MachineFolder {
 /** The longest path below `hostDir` that must fit a socket address. */
 export const LONGEST_SOCKET_SUFFIX = '/vm/123456789012/ser.sock';
 
+/** Where a machine's files are, in its folder at `path`. */
 export function folderAt(path: string): MachineFolder {
   return {
     path,

@@ -1,3 +1,4 @@
+import { requires } from '../../test/prerequisites.ts';
 import { X509Certificate } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -20,15 +21,6 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'lenticular-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const clockAt = (now: number): Clock => ({ now: () => now, monotonic: () => 0, sleep: () => Promise.resolve() });
-
-function hasOpenssl(): boolean {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe('DER', () => {
   test.each([
@@ -81,12 +73,14 @@ describe('certificates', () => {
     );
   });
 
-  (hasOpenssl() ? test : test.skip)('are verified by OpenSSL for the purpose of a server', () => {
-    const authority = newAuthority(Date.now());
-    writeFileSync(join(folder, 'ca.crt'), authority.cert);
-    writeFileSync(join(folder, 'server.crt'), newServerCertificate(authority, NAMES, Date.now()).cert);
-    const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname', 'localhost', '-CAfile', 'ca.crt', 'server.crt'];
-    expect(execFileSync('openssl', args, { cwd: folder, encoding: 'utf8' })).toBe('server.crt: OK\n');
+  requires('openssl')('for OpenSSL', () => {
+    test('are good for the purpose of a server', () => {
+      const authority = newAuthority(Date.now());
+      writeFileSync(join(folder, 'ca.crt'), authority.cert);
+      writeFileSync(join(folder, 'server.crt'), newServerCertificate(authority, NAMES, Date.now()).cert);
+      const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname', 'localhost', '-CAfile', 'ca.crt', 'server.crt'];
+      expect(execFileSync('openssl', args, { cwd: folder, encoding: 'utf8' })).toBe('server.crt: OK\n');
+    });
   });
 
   test('are good until 30 days before their end, for the same names, authority and key', () => {

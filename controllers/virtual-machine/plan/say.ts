@@ -108,7 +108,7 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
   const { steps = [], finalizer = 'hold', lookAgainMs } = conclusion;
   const machine = facts.machine?.known === true ? facts.machine.value : undefined;
   const kept = conclusion.placement === null ? {} : { host: status.host };
-  const { host } = conclusion.placement === undefined || conclusion.placement === null ? kept : conclusion.placement;
+  const { host } = conclusion.placement ?? kept;
   const placementEpoch = conclusion.placement?.epoch ?? status.placementEpoch;
   const zone = conclusion.zone ?? status.zone ?? (facts.zone === 'exists' ? spec.placement.zone : undefined);
   const token = conclusion.restartToken === null ? undefined : (conclusion.restartToken ?? status.restartToken);

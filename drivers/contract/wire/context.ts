@@ -9,6 +9,7 @@ import type { FenceSchema, MutationContextSchema } from '../gen/lenticular/drive
 import type { CallContext, Fence, MutationContext, Owner } from '../fence.ts';
 import { narrow, present, wide } from './scalar.ts';
 
+/** A fence as it travels. */
 export function fenceTo(fence: Fence): MessageInitShape<typeof FenceSchema> {
   return {
     installation: fence.installation,
@@ -20,6 +21,7 @@ export function fenceTo(fence: Fence): MessageInitShape<typeof FenceSchema> {
   };
 }
 
+/** A fence that arrived; rejects one that is missing or beyond 2^53. */
 export function fenceFrom(message: FencePb | undefined): Fence {
   const fence = present('fence', message);
   return {
@@ -32,28 +34,34 @@ export function fenceFrom(message: FencePb | undefined): Fence {
   };
 }
 
+/** The context of a call that arrived. */
 export function callFrom(message: CallContextPb | undefined): CallContext {
   const { session, trace } = present('context', message);
   return { session, trace };
 }
 
+/** The context of a call as it travels. */
 export function callTo({ session, trace }: CallContext): { session: string; trace: string } {
   return { session, trace };
 }
 
+/** The context of a mutating call as it travels. */
 export function mutationTo(context: MutationContext): MessageInitShape<typeof MutationContextSchema> {
   return { session: context.session, trace: context.trace, fence: fenceTo(context.fence), cause: context.cause };
 }
 
+/** The context of a mutating call that arrived; rejects one without a fence. */
 export function mutationFrom(message: MutationContextPb | undefined): MutationContext {
   const { session, trace, fence, cause } = present('context', message);
   return { session, trace, cause, fence: fenceFrom(fence) };
 }
 
+/** An owner's tag as it travels: its own fields and no others. */
 export function ownerTo({ installation, kind, namespace, name, uid }: Owner): Owner {
   return { installation, kind, namespace, name, uid };
 }
 
+/** An owner's tag that arrived; rejects a missing one. */
 export function ownerFrom(message: OwnerPb | undefined): Owner {
   return ownerTo(present('owner', message));
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { KindDefinition } from '../../../meta/kind.ts';
-import type { ObjectOf } from '../../../meta/object.ts';
 
 const Time = z.string().max(40).meta({ format: 'date-time', nullable: true }).nullable();
 
@@ -42,8 +41,6 @@ export const EventV1Fields = z.strictObject({
   deprecatedLastTimestamp: Time.exactOptional().describe('As in core/v1.'),
   deprecatedCount: z.int().min(0).exactOptional().describe('As in core/v1.'),
 });
-
-export type EventV1 = ObjectOf<z.output<typeof EventV1Fields>>;
 
 type Fields = Readonly<Record<string, unknown>>;
 

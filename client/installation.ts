@@ -1,0 +1,38 @@
+import { NamespaceKind, type Namespace } from '../apis/core/v1/namespace/kind.ts';
+import { isAborted } from '../apis/meta/aborted.ts';
+import type { Clock } from '../apis/meta/clock.ts';
+import type { Log } from '../apis/meta/log.ts';
+import type { Client } from './client.ts';
+
+/** Where Leases live. */
+export const SYSTEM_NAMESPACE = 'lenticular-system';
+
+/** Who we are for drivers. */
+export interface Installation {
+  /** Uid of the namespace `lenticular-system`: the same for as long as the data lives. */
+  readonly installation: string;
+  /** How often the data was restored or migrated. */
+  readonly incarnation: number;
+}
+
+const INCARNATION = 'ops.lenticular.dev/incarnation';
+const RETRY_MS = 500;
+
+/** Asks until the API answers and the namespace is there; rejects only when the signal aborts. */
+export async function installationOf(
+  { client, clock, log }: { readonly client: Client; readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+): Promise<Installation> {
+  for (;;) {
+    try {
+      const namespace = await client.get<Namespace>(NamespaceKind, { name: SYSTEM_NAMESPACE }, signal);
+      if (namespace !== undefined)
+        return { installation: namespace.metadata.uid, incarnation: Number(namespace.metadata.annotations?.[INCARNATION] ?? 1) };
+      log.warn({ namespace: SYSTEM_NAMESPACE }, 'the namespace for Leases is missing: waiting for it');
+    } catch (error) {
+      if (isAborted(signal)) throw error;
+      log.warn({ err: error }, 'the API does not answer: trying again');
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
