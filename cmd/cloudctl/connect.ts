@@ -58,5 +58,6 @@ export async function reach(options: ConnectOptions, signal: AbortSignal): Promi
 /** Reaches the server, and asks which kinds it has. */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Context> {
   const { api, namespace } = await reach(options, signal);
-  return { api, namespace, resources: await discover(api, signal), out: options.out, err: options.err };
+  const namespaceGiven = options.namespace !== undefined;
+  return { api, namespace, namespaceGiven, resources: await discover(api, signal), out: options.out, err: options.err };
 }

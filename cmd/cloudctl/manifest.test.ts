@@ -81,3 +81,12 @@ test('an alias bomb is refused instead of filling the memory', () => {
   const many = `${levels.join('\n')}\nmore: [${Array(200).fill('*l0').join(', ')}]\n`;
   expect(() => readManifests('f.yaml', many)).toThrow(ManifestError);
 });
+
+test('a List is read as its items, each with its own places', () => {
+  const list = 'apiVersion: v1\nkind: List\nitems:\n- kind: A\n- kind: B\n  spec: {x: 1}\n';
+  const manifests = readManifests('f.yaml', list);
+  expect(manifests.map(({ value }) => value.kind)).toEqual(['A', 'B']);
+  expect(manifests[1]?.positionOf('spec.x')).toEqual({ line: 6, column: 10 });
+  expect(manifests[1]?.positionOf('metadata.name')).toEqual({ line: 5, column: 3 });
+  expect(() => readManifests('f.yaml', 'apiVersion: v1\nkind: List\nitems: [{kind: A}, 7]\n')).toThrow('f.yaml:3:20: an item must be');
+});

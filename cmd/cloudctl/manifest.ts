@@ -24,7 +24,7 @@ export interface Manifest {
   readonly file: string;
   readonly value: Readonly<Record<string, unknown>>;
   /** Where a field such as `spec.disks[0].name` stands, or the nearest field around it. */
-  positionOf(field: string): Position;
+  readonly positionOf: (field: string) => Position;
 }
 
 /** `file:line:column` of a field. */
@@ -64,13 +64,26 @@ export function readManifests(file: string, text: string): readonly Manifest[] {
           `${file}:${String(line)}:${String(column)}: a document must be a mapping with apiVersion, kind and metadata`,
         );
       }
-      return [{ file, value, positionOf: (field) => at(nearest(fields, field)) }];
+      return itemsOf({ file, value, positionOf: (field) => at(nearest(fields, field)) });
     });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { line, column } = at(error.mark?.position ?? 0);
     throw new ManifestError(`${file}:${String(line)}:${String(column)}: this is not YAML: ${error.reason}`, { cause: error });
   }
+}
+
+/** The items of a v1 List, such as `get -o yaml` prints; anything else is itself. */
+function itemsOf(manifest: Manifest): readonly Manifest[] {
+  const { file, value, positionOf } = manifest;
+  const { apiVersion, kind, items } = value;
+  if (apiVersion !== 'v1' || kind !== 'List' || !Array.isArray(items)) return [manifest];
+  return items.map((item: unknown, index) => {
+    const at = (field: string): Position => positionOf(`items[${String(index)}]${field === '' ? '' : `.${field}`}`);
+    if (isRecord(item)) return { file, value: item, positionOf: at };
+    const { line, column } = at('');
+    throw new ManifestError(`${file}:${String(line)}:${String(column)}: an item must be a mapping with apiVersion, kind and metadata`);
+  });
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -12,6 +12,8 @@ export interface Target {
 export interface Context {
   readonly api: Api;
   readonly namespace: string;
+  /** Whether a person named the namespace: then objects of another one are not meant. */
+  readonly namespaceGiven?: boolean;
   readonly resources: readonly Resource[];
   readonly out: (line: string) => void;
   readonly err: (line: string) => void;

@@ -99,6 +99,11 @@ describe('unknown and repeated fields', () => {
     expect(error.message).toBe(
       'VirtualMachine in version "v1alpha1" cannot be handled as a VirtualMachine: strict decoding error: unknown field "spec.disks[0].speed", unknown field "spec.nope", unknown field "metadata.colour"',
     );
+    expect(error.details.causes?.map(({ field, message }) => `${field ?? ''}: ${message}`)).toEqual([
+      'spec.disks[0].speed: unknown field',
+      'spec.nope: unknown field',
+      'metadata.colour: unknown field',
+    ]);
   });
 
   test('Warn prunes them and says so; Ignore only prunes', () => {
@@ -176,7 +181,7 @@ describe('validation', () => {
           { name: 'a', volume: 'w' },
         ],
       },
-      says: 'spec.disks[1]: Duplicate value',
+      says: 'spec.disks[1]: Duplicate value: {"name":"a"}',
       reason: 'FieldValueDuplicate',
     },
     {

@@ -33,7 +33,7 @@ export function notSupported(field: string, value: unknown, supported: readonly 
   return { reason: 'FieldValueNotSupported', message: `Unsupported value: ${shown(value)}: supported values: ${values}`, field };
 }
 
-/** The same thing is in a list twice. */
-export function duplicate(field: string, value: unknown): StatusCause {
-  return { reason: 'FieldValueDuplicate', message: `Duplicate value: ${shown(value)}`, field };
+/** The same thing is in a list twice; `json` is its text. */
+export function duplicate(field: string, json: string): StatusCause {
+  return { reason: 'FieldValueDuplicate', message: `Duplicate value: ${json.length > 80 ? `${json.slice(0, 77)}...` : json}`, field };
 }

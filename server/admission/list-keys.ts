@@ -3,11 +3,12 @@ import type { StructuralSchema } from '../../apis/meta/structural.ts';
 import { isList, isObject } from '../registry/json.ts';
 import { duplicate } from './causes.ts';
 
+/** What must be unique, as JSON: the item, or its key fields with their names. */
 function keyText(item: unknown, schema: StructuralSchema): string | undefined {
   const type = schema['x-kubernetes-list-type'];
   if (type === 'set') return JSON.stringify(item);
   if (type !== 'map' || !isObject(item)) return undefined;
-  return JSON.stringify((schema['x-kubernetes-list-map-keys'] ?? []).map((key) => item[key]));
+  return JSON.stringify(Object.fromEntries((schema['x-kubernetes-list-map-keys'] ?? []).map((key) => [key, item[key]])));
 }
 
 function repeats(list: readonly unknown[], schema: StructuralSchema, path: string): readonly StatusCause[] {

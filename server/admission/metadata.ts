@@ -70,7 +70,9 @@ function ownerCauses({ ownerReferences = [] }: SentMetadata): readonly StatusCau
     ...(controllers.length > 1
       ? [invalidValue('metadata.ownerReferences', controllers, 'only one reference can have controller set to true')]
       : []),
-    ...uids.flatMap((uid, index) => (uids.indexOf(uid) < index ? [duplicate(`metadata.ownerReferences[${String(index)}].uid`, uid)] : [])),
+    ...uids.flatMap((uid, index) =>
+      uids.indexOf(uid) < index ? [duplicate(`metadata.ownerReferences[${String(index)}].uid`, JSON.stringify(uid))] : [],
+    ),
   ];
 }
 

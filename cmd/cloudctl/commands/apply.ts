@@ -69,7 +69,7 @@ function identifyAll(context: Context, manifests: readonly Manifest[]): readonly
 }
 
 /** What a manifest is about. Throws ManifestError where that cannot be told. */
-function identify({ resources, namespace }: Context, manifest: Manifest): Wanted {
+function identify({ resources, namespace, namespaceGiven = false }: Context, manifest: Manifest): Wanted {
   const { apiVersion, kind, metadata } = manifest.value;
   for (const [field, value] of [
     ['apiVersion', apiVersion],
@@ -85,6 +85,10 @@ function identify({ resources, namespace }: Context, manifest: Manifest): Wanted
   try {
     const resource = resourceOf(resources, apiVersion, kind);
     const given = meta.namespace;
+    if (namespaceGiven && resource.namespaced && typeof given === 'string' && given !== namespace)
+      throw new ManifestError(
+        `${placeOf(manifest, 'metadata.namespace')}: metadata.namespace is ${given}, but --namespace says ${namespace}`,
+      );
     return {
       manifest,
       resource,
