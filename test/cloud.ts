@@ -115,6 +115,9 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
   const first = args.includes('--sample') ? args : ['--sample', 'none', ...args];
   let running = launch(dataDir, first);
   await serving(running);
+  // A sample is applied after cloudd serves: what is to type next is said when that is done.
+  if (!first.includes('none'))
+    await eventually('the sample is applied', 120_000, () => running.output.includes('Next, in another terminal') || undefined);
   const env = { KUBECONFIG: kubeconfig, HOME: dataDir, NO_COLOR: '1', NODE_COMPILE_CACHE: COMPILE_CACHE };
   const cloudctl = (stdin: string, words: readonly string[]): Promise<Outcome> =>
     run(process.execPath, [join(ROOT, 'cmd/cloudctl/main.ts'), ...words], { stdin, env });
