@@ -1,0 +1,75 @@
+import { candidate, host, machine, known, silent, stopped, placed, started, checkRow } from './test-rows.ts';
+import type { Row } from './test-rows.ts';
+
+const ROWS: readonly Row[] = [
+  {
+    why: 'a silent host while a VM leaves keeps it',
+    status: started,
+    deleting: true,
+    facts: silent,
+    stage: 'Deleting',
+    reason: 'HostUnreachable',
+    ready: 'Unknown',
+  },
+  { why: 'a VM that never had a place goes at once', deleting: true, stage: 'Deleting', reason: 'Deleting', finalizer: 'release' },
+  {
+    why: 'a running machine is stopped before it goes',
+    status: started,
+    deleting: true,
+    facts: known(machine()),
+    stage: 'Deleting',
+    reason: 'Deleting',
+    steps: ['stop-machine'],
+    phase: 'Deleting',
+  },
+  {
+    why: 'a machine that is stopping is waited for before it goes',
+    status: started,
+    deleting: true,
+    facts: known(machine({ stoppingSinceMs: 1 })),
+    stage: 'Deleting',
+    reason: 'Deleting',
+  },
+  {
+    why: 'a stopped machine is deleted',
+    status: started,
+    deleting: true,
+    facts: stopped('requested'),
+    stage: 'Deleting',
+    reason: 'Deleting',
+    steps: ['delete-machine'],
+  },
+  {
+    why: 'deleting what is absent leaves a mark against a late Ensure, and lets the VM go',
+    status: placed,
+    deleting: true,
+    facts: known(),
+    stage: 'Deleting',
+    reason: 'Deleting',
+    steps: ['delete-machine'],
+    finalizer: 'release',
+  },
+  {
+    why: 'a machine that was handed back lets the VM go untouched',
+    status: started,
+    deleting: true,
+    facts: known(machine({ released: true })),
+    stage: 'Deleting',
+    reason: 'Deleting',
+    finalizer: 'release',
+  },
+  {
+    why: 'a Disabled host keeps a VM that leaves',
+    status: started,
+    deleting: true,
+    facts: { ...stopped('requested'), host: { ...host, candidate: { ...candidate, allocation: 'Disabled' } } },
+    stage: 'Deleting',
+    reason: 'HostDisabled',
+  },
+];
+
+describe('A VM that leaves', () => {
+  test.each(ROWS)('$why', (row) => {
+    checkRow(row);
+  });
+});

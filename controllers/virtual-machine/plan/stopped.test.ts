@@ -1,0 +1,122 @@
+import { candidate, host, waits, stopped, condition, placed, started, OFF, ONCE, checkRow } from './test-rows.ts';
+import type { Row } from './test-rows.ts';
+
+const ROWS: readonly Row[] = [
+  {
+    why: 'a stopped machine that shall not run is as declared',
+    spec: OFF,
+    status: started,
+    facts: stopped('requested'),
+    stage: 'Stopped',
+    reason: 'Stopped',
+    ready: 'True',
+  },
+  {
+    why: 'a stopped machine is started',
+    status: started,
+    facts: stopped('requested'),
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'a crashed machine is started again',
+    spec: ONCE,
+    status: started,
+    facts: stopped('crashed'),
+    stage: 'Stopped',
+    reason: 'GuestRestarts',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'under Always a guest that shut itself down is started again',
+    status: started,
+    facts: stopped('guest-shutdown'),
+    stage: 'Stopped',
+    reason: 'GuestRestarts',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'under OnFailure a guest that shut itself down stays off',
+    spec: ONCE,
+    status: started,
+    facts: stopped('guest-shutdown'),
+    stage: 'Stopped',
+    reason: 'GuestShutdown',
+    ready: 'True',
+    phase: 'Stopped',
+  },
+  {
+    why: 'a new restartToken starts a guest that shut itself down',
+    spec: { ...ONCE, restartToken: 'b' },
+    status: started,
+    facts: stopped('guest-shutdown'),
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'a guest that shut itself down is started when running was false in between',
+    spec: ONCE,
+    status: { ...placed, machineId: 'm-1' },
+    facts: stopped('guest-shutdown'),
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'a start that was published and lost is made',
+    spec: ONCE,
+    status: { ...started, conditions: [...placed.conditions, condition('Ready', 'False', 'Starting')] },
+    facts: stopped('guest-shutdown'),
+    stage: 'Stopped',
+    reason: 'GuestRestarts',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'a stopped machine learns of changes before it starts',
+    status: started,
+    facts: stopped('requested', { generation: 2 }),
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['ensure-machine', 'start-machine'],
+  },
+  {
+    why: 'a stopped machine is not started without all its disks',
+    status: started,
+    facts: { ...stopped('crashed'), disks: [waits] },
+    stage: 'Stopped',
+    reason: 'WaitingForClaims',
+  },
+  {
+    why: 'a stopped machine gives up a disk that is no longer declared',
+    spec: { ...OFF, disks: [] },
+    status: started,
+    facts: { ...stopped('requested'), disks: [] },
+    stage: 'Stopped',
+    reason: 'Stopped',
+    ready: 'True',
+    steps: ['ensure-machine'],
+  },
+  {
+    why: 'a Disabled host sees no call',
+    status: started,
+    facts: { ...stopped('crashed'), host: { ...host, candidate: { ...candidate, allocation: 'Disabled' } } },
+    stage: 'Stopped',
+    reason: 'HostDisabled',
+  },
+  {
+    why: 'a VM on a cordoned host is still repaired',
+    status: started,
+    facts: { ...stopped('crashed'), host: { ...host, candidate: { ...candidate, allocation: 'Cordoned' } } },
+    stage: 'Stopped',
+    reason: 'GuestRestarts',
+    steps: ['start-machine'],
+  },
+];
+
+describe('A VM that stands still', () => {
+  test.each(ROWS)('$why', (row) => {
+    checkRow(row);
+  });
+});
