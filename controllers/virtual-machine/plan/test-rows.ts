@@ -17,6 +17,7 @@ export interface Have {
   readonly deleting?: boolean;
 }
 
+/** A VM with two CPUs, a disk and an interface, changed by what a test says. */
 export function vm({ spec = {}, status = {}, deleting = false }: Have = {}): VirtualMachine {
   const disks = [{ name: 'data', volume: 'data-1' }];
   const fields = VirtualMachineFields.parse({ spec: { cpus: 2, memory: '4Gi', disks, interfaces: [{ name: 'eth0' }], ...spec } });
@@ -51,6 +52,7 @@ export const neighbour: PlacedMachine = {
   ...{ uid: 'm-2', namespace: 'default', labels: {}, host: 'host-1', pod: 'rack-1', zone: 'zone-1', cpus: 15, memoryBytes: GIB },
 };
 
+/** The machine of that VM, running as declared. */
 export function machine(more: Partial<Machine> = {}): Machine {
   return {
     ...{ id: 'm-1', name: 'vm-1', released: false, power: 'running', cpus: 2, memoryBytes: 4 * GIB, pendingChanges: [], drift: [] },
@@ -68,6 +70,7 @@ export const silent: Pick<VmFacts, 'machine'> = {
 export const stopped = (stopCause: NonNullable<Machine['stopCause']>, more: Partial<Machine> = {}): Pick<VmFacts, 'machine'> =>
   known(machine({ power: 'stopped', stopCause, ...more }));
 
+/** What is known of that VM when its host, its zone and its disk are there. */
 export function facts(more: Partial<VmFacts> = {}): VmFacts {
   const capabilities = ['machine.attach-disk', 'machine.grow-disk'];
   return { zone: 'exists', zones: [], candidates: [], placed: [], capabilities, disks: [disk], host, ...more };
@@ -94,6 +97,7 @@ export interface Row extends Have {
   readonly stalled?: true;
 }
 
+/** A planned status as the API keeps it. */
 export function stamped(status: VmPlan['status']): VirtualMachine['status'] {
   return { ...status, conditions: [...stampConditions(status.conditions, [], NOW)] };
 }
