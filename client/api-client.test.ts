@@ -1,143 +1,175 @@
-import { EventKind, type Event } from '../apis/core/v1/event/kind.ts';
 import { ZoneKind } from '../apis/infra/v1alpha1/zone/kind.ts';
-import type { Zone } from '../apis/infra/v1alpha1/zone/schema.ts';
-import type { ApiRequest, Transport } from '../apis/meta/request.ts';
-import { ADMIN, openBench, REAL_CLOCK, zone, ZONES, type Bench } from '../test/api-bench.ts';
-import { createTestLog, soon } from '../test/toy-world.ts';
-import { createClient, errorOf } from './api-client.ts';
-import type { NewObject, ObjectEvent } from './client.ts';
-import { createRecorder } from './recorder.ts';
+import { API_ERROR_CODES, ApiError } from '../apis/meta/api-error.ts';
+import type { ApiObject } from '../apis/meta/object.ts';
+import type { ApiRequest, ApiResponse } from '../apis/meta/request.ts';
+import { zone, ZONES } from '../test/api-bench.ts';
+import { hang, openClientBench, type ClientBench } from '../test/client-bench.ts';
+import { errorOf } from './api-client.ts';
+import type { Client, NewObject, ObjectEvent } from './client.ts';
 
-let bench: Bench;
-const signal = new AbortController().signal;
+let bench: ClientBench;
+let signal: AbortSignal;
 beforeEach(async () => {
-  bench = await openBench();
+  bench = await openClientBench();
+  signal = bench.signal;
 });
 afterEach(async () => {
   await bench.close();
+  expect(bench.troubles).toEqual([]);
 });
 
-const clientOver = (transport: Transport) => createClient({ transport, caller: ADMIN, userAgent: 'test' });
-const made = (name: string): NewObject => zone(name) as NewObject;
+const answer = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<ApiResponse> =>
+  Promise.resolve({ status, headers, body });
+const expired = (): Promise<ApiResponse> => answer(410, { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' });
+const create = (client: Client, name: string): Promise<ApiObject> => client.create(ZoneKind, zone(name) as NewObject, signal);
+const isPage = ({ method, query }: ApiRequest): boolean => method === 'GET' && query.some(([name]) => name === 'continue');
+const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
 
-describe('a client', () => {
-  test('creates, reads, replaces, patches and deletes, and tells the server’s reason when it may not', async () => {
-    const client = clientOver(bench.api.handle);
-    const first = await client.create<Zone>(ZoneKind, made('a'), signal);
-    await expect(client.create(ZoneKind, made('a'), signal)).rejects.toMatchObject({ reason: 'AlreadyExists', code: 409 });
-    const labelled = await client.patch<Zone>(ZoneKind, { name: 'a' }, { metadata: { labels: { x: 'y' } } }, signal);
-    await expect(client.replace(ZoneKind, { ...first, spec: first.spec }, signal)).rejects.toMatchObject({ reason: 'Conflict' });
-    await expect(client.replaceStatus(ZoneKind, first, signal)).rejects.toMatchObject({ reason: 'Conflict' });
-    const same = await client.replaceStatus(ZoneKind, labelled, signal);
-    expect(same.metadata.resourceVersion).toBe(labelled.metadata.resourceVersion);
-    expect(await client.get(ZoneKind, { name: 'a' }, signal)).toEqual(labelled);
-    await expect(client.delete(ZoneKind, { name: 'a', uid: 'another' }, signal)).rejects.toMatchObject({ reason: 'Conflict' });
-    await client.delete(ZoneKind, { name: 'a', uid: first.metadata.uid }, signal);
-    await client.delete(ZoneKind, { name: 'a' }, signal);
-    expect(await client.get(ZoneKind, { name: 'a' }, signal)).toBeUndefined();
+describe('a list', () => {
+  test('of more than a page holds every object once, as of one moment, with kind and apiVersion', async () => {
+    for (let index = 0; index < 1_203; index += 1) await create(bench.client, `z-${String(index)}`);
+    const { items, resourceVersion } = await bench.client.list<ApiObject>(ZoneKind, {}, signal);
+    expect(new Set(items.map(({ metadata }) => metadata.name)).size).toBe(1_203);
+    expect(items).toHaveLength(1_203);
+    expect(items[700]).toMatchObject({ apiVersion: 'infra.lenticular.dev/v1alpha1', kind: 'Zone' });
+    expect(BigInt(resourceVersion)).toBeGreaterThanOrEqual(BigInt(items.at(-1)?.metadata.resourceVersion ?? ''));
+    expect(bench.requests.filter(isPage)).toHaveLength(2);
   });
 
-  test('reads a long list in pages, as of one moment, and begins anew where that moment was forgotten between two pages', async () => {
-    for (let index = 0; index < 501; index += 1) await bench.create(ZONES, zone(`z${String(index).padStart(3, '0')}`));
-    const asked: ApiRequest[] = [];
-    let forget = true;
-    const client = clientOver((request, stop) => {
-      asked.push(request);
-      const next = request.query.find(([name]) => name === 'continue');
-      if (next === undefined || !forget) return bench.api.handle(request, stop);
-      forget = false;
-      return Promise.resolve({ status: 410, headers: {}, body: { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' } });
-    });
-    const { items, resourceVersion } = await client.list<Zone>(ZoneKind, {}, signal);
-    expect(items).toHaveLength(501);
-    expect(new Set(items.map(({ metadata }) => metadata.name)).size).toBe(501);
-    expect(items[0]).toMatchObject({ apiVersion: 'infra.lenticular.dev/v1alpha1', kind: 'Zone' });
-    expect(asked).toHaveLength(4);
-    expect(BigInt(resourceVersion)).toBeGreaterThan(0n);
-    expect((await client.list(ZoneKind, { fieldSelector: 'metadata.name=z042' }, signal)).items).toHaveLength(1);
+  test('that expires between two pages is begun again from the start, three times at most', async () => {
+    for (let index = 0; index < 501; index += 1) await create(bench.client, `z-${String(index)}`);
+    let refused = 0;
+    const once = bench.clientOf((request) => (isPage(request) && (refused += 1) === 1 ? expired() : undefined));
+    expect((await once.list(ZoneKind, {}, signal)).items).toHaveLength(501);
+    const never = bench.clientOf((request) => (isPage(request) && (refused += 1) > 0 ? expired() : undefined));
+    refused = 0;
+    await expect(never.list(ZoneKind, {}, signal)).rejects.toMatchObject({ name: 'ApiError', reason: 'Expired' });
+    expect(refused).toBe(3);
   });
 
-  test('watches from a version on, and rejects with Expired where that is gone', async () => {
-    const client = clientOver(bench.api.handle);
-    const { resourceVersion } = await client.list(ZoneKind, {}, signal);
-    const stop = new AbortController();
-    const seen: ObjectEvent<Zone>[] = [];
-    await bench.create(ZONES, zone('a'));
-    await bench.ask('DELETE', `${ZONES}/a`);
-    for await (const event of client.watch<Zone>(ZoneKind, { resourceVersion }, stop.signal)) {
-      seen.push(event);
-      if (seen.length === 2) break;
+  test('keeps to its selectors on every page', async () => {
+    for (const name of ['a', 'b']) {
+      await bench.client.create(ZoneKind, zone(name, { metadata: { name, labels: { of: name } } }) as NewObject, signal);
     }
-    stop.abort();
-    expect(seen.map((event) => [event.type, event.type === 'BOOKMARK' ? '' : event.object.metadata.name])).toEqual([
-      ['ADDED', 'a'],
-      ['DELETED', 'a'],
-    ]);
-    const old = client.watch(ZoneKind, { resourceVersion: '1' }, signal)[Symbol.asyncIterator]();
-    await expect(old.next()).rejects.toMatchObject({ code: 410 });
-  });
-
-  test('knows what a code means where a proxy answered, and when to come back', () => {
-    const table = [401, 403, 404, 410, 429, 500, 502, 503, 504].map((code) => errorOf('<html>no</html>', code).reason);
-    expect(table).toEqual([
-      'Unauthorized',
-      'Forbidden',
-      'NotFound',
-      'Gone',
-      'TooManyRequests',
-      'InternalError',
-      'ServiceUnavailable',
-      'ServiceUnavailable',
-      'Timeout',
-    ]);
-    expect(errorOf('slow down', 429, { 'retry-after': '7' }).details.retryAfterSeconds).toBe(7);
-    expect(errorOf({ reason: 'constructor', code: 409 }, 409).code).toBe(409);
+    const named = async (options: object): Promise<readonly string[]> =>
+      (await bench.client.list<ApiObject>(ZoneKind, options, signal)).items.map(({ metadata }) => metadata.name);
+    expect(await named({ labelSelector: 'of=b' })).toEqual(['b']);
+    expect(await named({ fieldSelector: 'metadata.name=a' })).toEqual(['a']);
   });
 });
 
-type Count = readonly [reason: string, count: number];
-
-describe('the recorder', () => {
-  const record = async (times: number, between?: () => Promise<unknown>): Promise<readonly Count[]> => {
-    const client = clientOver(bench.api.handle);
-    const stop = new AbortController();
-    const recorder = createRecorder({ client, clock: REAL_CLOCK, log: createTestLog(), component: 'test', instance: 'one' });
-    const object = await bench.create(ZONES, zone('a'));
-    const running = recorder.run(stop.signal);
-    const counts = async (): Promise<readonly Count[]> =>
-      (await client.list<Event>(EventKind, { namespace: 'default' }, signal)).items.map(({ reason, count = 0 }) => [reason, count]);
-    for (let time = 1; time <= times; time += 1) {
-      recorder.record(object, { type: 'Warning', reason: 'Odd', message: 'the same' });
-      await soon('it is written', async () => (await counts()).length > 0);
-    }
-    await between?.();
-    recorder.record(object, { type: 'Normal', reason: 'Fine', message: 'another' });
-    recorder.record(object, { type: 'Warning', reason: 'Odd', message: 'the same' });
-    const all = await soon('both are written', async () => {
-      const now = await counts();
-      return now.length === 2 && now.some(([reason, count]) => reason === 'Odd' && count === (between ? 1 : times + 1)) && now;
-    });
-    stop.abort();
-    await running;
-    return all;
-  };
-
-  test('counts what happens again in the same Event, in the namespace default for what has none', async () => {
-    expect([...(await record(3))].sort()).toEqual([
-      ['Fine', 1],
-      ['Odd', 4],
-    ]);
+describe('a failed request', () => {
+  test('rejects with the reason, the message and the details of the Status', async () => {
+    await create(bench.client, 'z');
+    await expect(create(bench.client, 'z')).rejects.toMatchObject({ reason: 'AlreadyExists', details: { name: 'z', kind: 'zones' } });
+    const invalid = zone('z2', { spec: { allocation: 'Sometimes' } }) as NewObject;
+    const error = await caught(bench.client.create(ZoneKind, invalid, signal));
+    expect(error).toMatchObject({ name: 'ApiError', reason: 'Invalid', code: 422 });
+    expect((error as ApiError).details.causes?.[0]?.field).toBe('spec.allocation');
   });
 
-  test('writes a new Event where the one that counted is gone', async () => {
-    const removeAll = async (): Promise<void> => {
-      const client = clientOver(bench.api.handle);
-      for (const { metadata } of (await client.list(EventKind, {}, signal)).items)
-        await client.delete(EventKind, { namespace: 'default', name: metadata.name }, signal);
+  test.each(Object.entries(API_ERROR_CODES))('with the reason %s is an ApiError of that reason', (reason, code) => {
+    expect(errorOf({ kind: 'Status', reason, code, message: 'm' }, code)).toMatchObject({ reason, code, message: 'm' });
+  });
+
+  test.each([
+    [401, 'Unauthorized'],
+    [403, 'Forbidden'],
+    [413, 'RequestEntityTooLarge'],
+    [429, 'TooManyRequests'],
+    [500, 'InternalError'],
+    [502, 'ServiceUnavailable'],
+    [503, 'ServiceUnavailable'],
+    [504, 'Timeout'],
+    [418, 'InternalError'],
+  ])('that somebody else than the API answered with %i is %s', (status, reason) => {
+    expect(errorOf('<html>no</html>', status)).toMatchObject({ reason, message: `the server answered ${String(status)}` });
+  });
+
+  test.each([404, 409])('with %i that is no Status of the API never says that an object is absent or has changed', async (status) => {
+    const client = bench.clientOf(() => answer(status, 'page not found'));
+    await expect(client.get(ZoneKind, { name: 'z' }, signal)).rejects.toMatchObject({ reason: 'InternalError' });
+    await expect(client.delete(ZoneKind, { name: 'z' }, signal)).rejects.toMatchObject({ reason: 'InternalError' });
+  });
+
+  test('says how long to wait where the server did', () => {
+    expect(errorOf({}, 429, { 'retry-after': '7' }).details).toEqual({ retryAfterSeconds: 7 });
+    expect(errorOf({}, 429, { 'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT' }).details).toEqual({});
+  });
+
+  test('ends with the signal’s reason when it is given up', async () => {
+    const stop = new AbortController();
+    const client = bench.clientOf((_request, given) => hang(given));
+    const asked = caught(client.get(ZoneKind, { name: 'z' }, stop.signal));
+    const reason = new Error('enough');
+    stop.abort(reason);
+    expect(await asked).toBe(reason);
+  });
+});
+
+describe('one object', () => {
+  test('that is absent is undefined, and deleting it is done already', async () => {
+    expect(await bench.client.get(ZoneKind, { name: 'none' }, signal)).toBeUndefined();
+    await bench.client.delete(ZoneKind, { name: 'none' }, signal);
+  });
+
+  test('is deleted by uid only as itself, never as its successor of the same name', async () => {
+    const old = await create(bench.client, 'z');
+    await bench.client.delete(ZoneKind, { name: 'z', uid: old.metadata.uid }, signal);
+    const next = await create(bench.client, 'z');
+    const error = await caught(bench.client.delete(ZoneKind, { name: 'z', uid: old.metadata.uid }, signal));
+    expect(error).toMatchObject({ reason: 'Conflict' });
+    expect((await bench.client.get<ApiObject>(ZoneKind, { name: 'z' }, signal))?.metadata.uid).toBe(next.metadata.uid);
+  });
+
+  test('is replaced and patched only at the version that was read, and equal content keeps the version', async () => {
+    const first = await create(bench.client, 'z');
+    const labelled = { metadata: { labels: { a: 'b' }, resourceVersion: first.metadata.resourceVersion } };
+    const second = await bench.client.patch<ApiObject>(ZoneKind, { name: 'z' }, labelled, signal);
+    await expect(bench.client.patch(ZoneKind, { name: 'z' }, labelled, signal)).rejects.toMatchObject({ reason: 'Conflict' });
+    await expect(bench.client.replace(ZoneKind, first, signal)).rejects.toMatchObject({ reason: 'Conflict' });
+    await expect(bench.client.replaceStatus(ZoneKind, first, signal)).rejects.toMatchObject({ reason: 'Conflict' });
+    const same = await bench.client.replaceStatus<ApiObject>(ZoneKind, second, signal);
+    expect(same.metadata.resourceVersion).toBe(second.metadata.resourceVersion);
+  });
+});
+
+describe('a watch', () => {
+  test('tells every change after a version in order, and ends quietly with its signal', async () => {
+    const { resourceVersion } = await bench.client.list(ZoneKind, {}, signal);
+    const stop = new AbortController();
+    const made = await create(bench.client, 'z');
+    await bench.client.patch(ZoneKind, { name: 'z' }, { metadata: { labels: { a: 'b' } } }, signal);
+    await bench.client.delete(ZoneKind, { name: 'z' }, signal);
+    const seen: ObjectEvent<ApiObject>[] = [];
+    for await (const event of bench.client.watch<ApiObject>(ZoneKind, { resourceVersion }, stop.signal)) {
+      if (event.type !== 'BOOKMARK') seen.push(event);
+      if (seen.length === 3) break;
+    }
+    expect(seen.map(({ type }) => type)).toEqual(['ADDED', 'MODIFIED', 'DELETED']);
+    expect(seen[0]).toMatchObject({ object: { metadata: { uid: made.metadata.uid, name: 'z' } } });
+  });
+
+  test('from a version that is forgotten rejects with Expired, whether the answer or an event says so', async () => {
+    const first = async (client: Client, resourceVersion: string): Promise<unknown> => {
+      const watch = client.watch(ZoneKind, { resourceVersion }, signal);
+      return caught(Promise.resolve(watch[Symbol.asyncIterator]().next()));
     };
-    expect([...(await record(1, removeAll))].sort()).toEqual([
-      ['Fine', 1],
-      ['Odd', 1],
-    ]);
+    expect(await first(bench.client, '1')).toMatchObject({ name: 'ApiError', code: 410 });
+    const status = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+    async function* events(): AsyncIterable<{ readonly type: 'ERROR'; readonly object: unknown }> {
+      yield await Promise.resolve({ type: 'ERROR' as const, object: status });
+    }
+    const told = bench.clientOf(() => Promise.resolve({ status: 200, headers: {}, events: events() }));
+    expect(await first(told, '1')).toMatchObject({ name: 'ApiError', reason: 'Expired', message: 'too old' });
+    const refused = bench.clientOf(() => answer(403, { kind: 'Status', code: 403, reason: 'Forbidden', message: 'no' }));
+    expect(await first(refused, '1')).toMatchObject({ reason: 'Forbidden' });
+  });
+
+  test('asks for bookmarks, so that a quiet kind does not age', async () => {
+    const watch = bench.client.watch(ZoneKind, { resourceVersion: '1' }, signal);
+    await caught(Promise.resolve(watch[Symbol.asyncIterator]().next()));
+    expect(bench.requests.at(-1)).toMatchObject({ path: ZONES });
+    expect(bench.requests.at(-1)?.query).toEqual(expect.arrayContaining([['allowWatchBookmarks', 'true']]));
   });
 });

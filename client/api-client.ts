@@ -27,17 +27,26 @@ function objectPath(kind: KindDefinition, { namespace, name }: ObjectKey): strin
   return `${collection(kind, namespace)}/${name}`;
 }
 
-const REASONS = Object.entries(API_ERROR_CODES) as [ApiErrorReason, number][];
+/** What a code means where no Status says more. No 404 and no 409: whoever answers so is not the API, and knows nothing of its objects. */
+const REASON_OF_CODE: Readonly<Record<number, ApiErrorReason>> = {
+  400: 'BadRequest',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  410: 'Expired',
+  413: 'RequestEntityTooLarge',
+  429: 'TooManyRequests',
+  502: 'ServiceUnavailable',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
 
 /** The ApiError that a failed answer stands for: by its Status, or by its code alone where a proxy or a gate in front gave it. */
 export function errorOf(body: unknown, status: number, headers: ApiResponse['headers'] = {}): ApiError {
-  const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<Status>;
-  const code = typeof said.code === 'number' ? said.code : status;
-  const named = REASONS.find(([reason]) => reason === said.reason) ?? REASONS.find(([, of]) => of === code);
-  const gateway: ApiErrorReason = code === 502 ? 'ServiceUnavailable' : 'InternalError';
+  const { reason = '', message, code, details } = (typeof body === 'object' && body !== null ? body : {}) as Partial<Status>;
+  const named = Object.hasOwn(API_ERROR_CODES, reason) ? (reason as ApiErrorReason) : undefined;
   const seconds = /^\d{1,5}$/.test(headers['retry-after'] ?? '') ? { retryAfterSeconds: Number(headers['retry-after']) } : {};
-  return new ApiError(named?.[0] ?? gateway, said.message ?? `the server answered ${String(status)}`, {
-    details: { ...seconds, ...said.details },
+  return new ApiError(named ?? REASON_OF_CODE[code ?? status] ?? 'InternalError', message ?? `the server answered ${String(status)}`, {
+    details: { ...seconds, ...details },
   });
 }
 

@@ -36,6 +36,11 @@ class Cache<O extends ApiObject> {
   readonly listeners = new Set<(change: ViewChange<O>) => void>();
   readonly waiters = new Set<Waiter>();
   version = -1n;
+  private readonly failed: (error: unknown) => void;
+
+  constructor(failed: (error: unknown) => void) {
+    this.failed = failed;
+  }
 
   advance(version: bigint): void {
     if (version > this.version) this.version = version;
@@ -66,8 +71,15 @@ class Cache<O extends ApiObject> {
     for (const item of items) this.put(cacheKey(item.metadata), item);
   }
 
+  /** A listener that throws has a defect of its own; the others, and the view, go on. */
   private tell(change: ViewChange<O>): void {
-    for (const listener of this.listeners) listener(change);
+    for (const listener of this.listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.failed(error);
+      }
+    }
   }
 
   /** Resolves when `version` has been seen; rejects with the signal's reason. */
@@ -100,7 +112,9 @@ export function reflect<O extends ApiObject>(
   options: ReflectorOptions,
   signal: AbortSignal,
 ): View<O> {
-  const cache = new Cache<O>();
+  const cache = new Cache<O>((error) => {
+    options.log.error({ err: error, kind: kind.kind }, 'a listener of the view failed');
+  });
   void run(client, kind, cache, options, signal);
   return {
     kind,
