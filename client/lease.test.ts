@@ -1,226 +1,380 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
 import { LeaseKind, type Lease } from '../apis/coordination/v1/lease/kind.ts';
-import type { ApiRequest, Transport } from '../apis/meta/request.ts';
-import { ADMIN, openBench, type Bench } from '../test/api-bench.ts';
+import { ApiError } from '../apis/meta/api-error.ts';
+import type { Clock } from '../apis/meta/clock.ts';
+import { hang, keptLog, openClientBench, watchRejections, type ClientBench, type Meddle } from '../test/client-bench.ts';
 import { createManualClock, type ManualClock } from '../test/manual-clock.ts';
-import { createTestLog } from '../test/toy-world.ts';
-import { createClient } from './api-client.ts';
 import type { Client } from './client.ts';
 import { elect, type Leadership } from './lease.ts';
 
-const KEY = { namespace: 'lenticular-system', name: 'shard-z1' };
+const KEY = { namespace: 'lenticular-system', name: 'shard-z' };
 const DURATION_MS = 15_000;
-const signal = new AbortController().signal;
 
-let bench: Bench;
+let bench: ClientBench;
 let clock: ManualClock;
-let client: Client;
-/** How far the clock has gone on without any timer noticing. */
-let frozenMs: number;
-let stops: AbortController[];
-let ends: Promise<void>[];
-
+let rejections: ReturnType<typeof watchRejections>;
+let candidates: Candidate[];
 beforeEach(async () => {
-  bench = await openBench();
-  clock = createManualClock();
-  client = createClient({ transport: bench.api.handle, caller: ADMIN, userAgent: 'test' });
-  frozenMs = 0;
-  stops = [];
-  ends = [];
+  bench = await openClientBench();
+  clock = createManualClock(Date.parse('2026-06-01T00:00:00Z'));
+  candidates = [];
+  rejections = watchRejections();
 });
 afterEach(async () => {
-  for (const stop of stops) stop.abort(new Error('the test is over'));
-  await Promise.all([...ends, pass(2_000)]);
+  for (const { stop } of candidates) stop.abort(new Error('the test has ended'));
+  await clock.advance(2_000);
+  await Promise.all(candidates.map(({ ended }) => ended));
   await bench.close();
+  rejections.end();
+  expect(rejections.seen).toEqual([]);
 });
 
-/** Lets time pass in small steps, with room for the server's answers in between. */
-async function pass(ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 250) {
-    await clock.advance(Math.min(250, left));
-    for (let turns = 0; turns < 20; turns += 1) await turn();
-  }
-}
-
 interface Candidate {
-  readonly reigns: { readonly leadership: Leadership; readonly epoch: number }[];
-  /** The one that leads now. */
-  current(): Leadership | undefined;
+  readonly identity: string;
   readonly stop: AbortController;
-  /** Whether its requests are answered. */
-  online: boolean;
-  readonly asked: ApiRequest[];
+  readonly ended: Promise<void>;
+  /** All epochs that it led at, with when. */
+  readonly reigns: { readonly epoch: number; readonly fromMs: number; toMs: number | undefined }[];
+  leadership(): Leadership | undefined;
 }
 
-function candidate(identity: string, isDead?: (holder: string) => boolean): Candidate {
+interface Taking {
+  readonly client?: Client;
+  readonly isDead?: (holder: string) => boolean;
+  readonly clock?: Clock;
+  readonly durationMs?: number;
+  readonly lead?: (leadership: Leadership) => Promise<void>;
+}
+
+function candidate(identity: string, taking: Taking = {}): Candidate {
   const stop = new AbortController();
   const reigns: Candidate['reigns'] = [];
-  const self: Candidate = {
-    reigns,
-    stop,
-    online: true,
-    asked: [],
-    current: () => reigns.map(({ leadership }) => leadership).find((leadership) => !leadership.signal.aborted),
+  let current: Leadership | undefined;
+  const lead = async (leadership: Leadership): Promise<void> => {
+    const reign: Candidate['reigns'][number] = { epoch: leadership.epoch(), fromMs: clock.monotonic(), toMs: undefined };
+    reigns.push(reign);
+    current = leadership;
+    await (taking.lead ?? (({ signal }) => hang(signal).catch(() => undefined)))(leadership);
+    current = undefined;
+    reign.toMs = clock.monotonic();
   };
-  const transport: Transport = (request, ending) => {
-    self.asked.push(request);
-    ending.throwIfAborted();
-    if (self.online) return bench.api.handle(request, ending);
-    return new Promise((_resolve, reject) => {
-      ending.addEventListener('abort', () => reject(ending.reason as Error), { once: true });
-    });
-  };
-  const own = { ...clock, monotonic: () => clock.monotonic() + frozenMs };
-  const options = {
-    clock: own,
-    random: () => 0.5,
-    log: createTestLog(),
-    ...KEY,
-    identity,
-    durationMs: DURATION_MS,
-    ...(isDead && { isDead }),
-  };
-  const lead = (leadership: Leadership): Promise<void> => {
-    reigns.push({ leadership, epoch: leadership.epoch() });
-    return new Promise((resolve) => {
-      leadership.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-  };
-  const asking = createClient({ transport, caller: ADMIN, userAgent: identity });
-  ends.push(elect({ client: asking, ...options }, lead, stop.signal));
-  stops.push(stop);
-  return self;
+  const { client = bench.client, isDead, durationMs = DURATION_MS } = taking;
+  const ended = elect(
+    {
+      ...KEY,
+      client,
+      clock: taking.clock ?? clock,
+      random: () => 0.5,
+      log: keptLog(),
+      identity,
+      durationMs,
+      ...(isDead && { isDead }),
+    },
+    lead,
+    stop.signal,
+  );
+  const made = { identity, stop, ended, reigns, leadership: () => current };
+  candidates.push(made);
+  return made;
 }
 
-const lease = (): Promise<Lease | undefined> => client.get<Lease>(LeaseKind, KEY, signal);
+const lease = (): Promise<Lease | undefined> => bench.client.get<Lease>(LeaseKind, KEY, bench.signal);
+const leading = (): readonly string[] => candidates.filter((one) => one.leadership() !== undefined).map(({ identity }) => identity);
+/** A process whose requests of a kind are lost from some moment on. */
+function cuttable(): { readonly client: Client; cut: Meddle } {
+  const made = { client: bench.client, cut: (() => undefined) as Meddle };
+  made.client = bench.clientOf((request, signal) => made.cut(request, signal));
+  return made;
+}
 
-describe('an election by Lease', () => {
-  test('has one leader, who stays as long as it renews', async () => {
-    const [a, b] = [candidate('a'), candidate('b')];
-    await pass(120_000);
-    expect([a.reigns.length + b.reigns.length, [a, b].filter((one) => one.current()).length]).toEqual([1, 1]);
-    expect((await lease())?.spec).toMatchObject({ leaseDurationSeconds: 15 });
-  });
-
-  test('goes to the next one only after the leader that is cut off has stopped by its own clock, within the lease time and a look', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    const b = candidate('b');
-    await pass(20_000);
-    expect(b.reigns).toEqual([]);
-    a.online = false;
-    let waitedMs = 0;
-    let stoppedMs = 0;
-    for (; b.current() === undefined && waitedMs < 60_000; waitedMs += 250) {
-      await pass(250);
-      if (a.current() === undefined && stoppedMs === 0) stoppedMs = waitedMs;
-      expect(a.current() === undefined || b.current() === undefined).toBe(true);
+describe('of several candidates', () => {
+  test('exactly one leads, for as long as it renews', async () => {
+    for (const name of ['a', 'b', 'c']) candidate(name);
+    for (let second = 0; second < 60; second += 1) {
+      await clock.advance(1_000);
+      expect(leading()).toHaveLength(1);
     }
-    expect(stoppedMs).toBeGreaterThan(0);
-    expect(stoppedMs).toBeLessThanOrEqual(DURATION_MS * 0.8);
-    expect(waitedMs).toBeGreaterThan(stoppedMs);
-    expect(waitedMs).toBeLessThanOrEqual(DURATION_MS + 4_000);
-    expect(b.reigns[0]?.epoch).toBeGreaterThan(a.reigns[0]?.epoch ?? 0);
+    expect(candidates.flatMap(({ reigns }) => reigns)).toHaveLength(1);
+    expect((await lease())?.spec).toMatchObject({ holderIdentity: leading()[0], leaseDurationSeconds: 15 });
   });
 
-  test('outlives one renewal that hangs', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    await pass(3_000);
-    a.online = false;
-    await pass(4_000);
-    a.online = true;
-    await pass(20_000);
-    expect(a.reigns).toHaveLength(1);
-    expect(a.current()).toBeDefined();
+  test('the next leads within a quarter of the lease time when the first hands over, at a greater epoch', async () => {
+    const first = candidate('a');
+    await clock.advance(100);
+    const second = candidate('b');
+    await clock.advance(20_000);
+    first.stop.abort(new Error('restart'));
+    await clock.advance(0);
+    await first.ended;
+    expect((await lease())?.spec.holderIdentity).toBe('');
+    await clock.advance(DURATION_MS / 4);
+    expect(leading()).toEqual(['b']);
+    expect(second.reigns[0]?.epoch).toBeGreaterThan(first.reigns[0]?.epoch ?? 0);
   });
 
-  test('a leader that was frozen past its deadline learns it from the clock itself, before any timer has fired', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    const leadership = a.current();
-    expect(() => leadership?.check()).not.toThrow();
-    a.online = false;
-    frozenMs = DURATION_MS;
-    expect(() => leadership?.check()).toThrow('could not be renewed in time');
-    expect(leadership?.signal.aborted).toBe(true);
+  test('hands over cleanly also when it is stopped in the middle of a renewal', async () => {
+    const a = cuttable();
+    const first = candidate('a', { client: a.client });
+    await clock.advance(100);
+    // The renewal is written, and its answer never arrives.
+    a.cut = (request, signal) =>
+      request.method === 'PUT' && !JSON.stringify(request.body).includes('holderIdentity\\":\\"\\"')
+        ? bench.api.handle(request, bench.signal).then(() => hang(signal))
+        : undefined;
+    await clock.advance(5_000);
+    first.stop.abort(new Error('restart'));
+    await clock.advance(1_000);
+    await first.ended;
+    expect((await lease())?.spec.holderIdentity).toBe('');
   });
 
-  test('an end hands the lease over: the next leader does not wait for its time to run out', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    const b = candidate('b');
-    await pass(1_000);
-    a.stop.abort(new Error('ends'));
-    await pass(4_000);
-    expect(b.current()).toBeDefined();
-    expect((await lease())?.spec.holderIdentity).toBe('b');
+  test('nobody takes over from a dead leader before its lease has run out by their own clock, and somebody does soon after', async () => {
+    const a = cuttable();
+    candidate('a', { client: a.client });
+    await clock.advance(100);
+    const second = candidate('b');
+    await clock.advance(5_000);
+    a.cut = (_request, signal) => hang(signal);
+    const cutMs = clock.monotonic();
+    while (second.reigns.length === 0 && clock.monotonic() < cutMs + 60_000) await clock.advance(100);
+    const [first] = candidates;
+    const [end] = first?.reigns ?? [];
+    expect(end?.toMs).toBeLessThanOrEqual(cutMs + DURATION_MS * 0.8);
+    expect(second.reigns[0]?.fromMs).toBeGreaterThan(end?.toMs ?? Infinity);
+    expect((second.reigns[0]?.fromMs ?? 0) - cutMs).toBeLessThan(DURATION_MS * 1.3);
   });
 
   test('a holder that is known to be dead is not waited for', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    a.online = false;
-    const b = candidate('b', (holder) => holder === 'a');
-    await pass(250);
-    expect(b.current()).toBeDefined();
+    const first = candidate('family_old');
+    await clock.advance(100);
+    first.leadership();
+    await bench.client.patch(LeaseKind, KEY, { spec: { holderIdentity: 'family_dead' } }, bench.signal);
+    candidate('family_new', { isDead: (holder) => holder === 'family_dead' });
+    await clock.advance(0);
+    expect(leading()).toContain('family_new');
   });
 
-  test('a lease that is deleted, or made anew with less, ends the reign, and no epoch ever comes back', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    await a.current()?.raise(500_000_000, signal);
-    const epochs = [a.current()?.epoch() ?? 0];
-    await client.delete(LeaseKind, KEY, signal);
-    await pass(10_000);
-    epochs.push(a.current()?.epoch() ?? 0);
-    await client.delete(LeaseKind, KEY, signal);
-    await client.create(
-      LeaseKind,
-      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: KEY, spec: { leaseTransitions: 3 } },
-      signal,
-    );
-    await pass(10_000);
-    epochs.push(a.current()?.epoch() ?? 0);
-    expect(epochs[0]).toBe(500_000_001);
-    expect(epochs[1]).toBeGreaterThan(epochs[0] ?? 0);
-    expect(epochs[2]).toBeGreaterThan(epochs[1] ?? 0);
-    expect(a.reigns).toHaveLength(3);
-  });
-
-  test('a lease made anew begins above the epochs of a predecessor that nobody here has seen', async () => {
-    const a = candidate('a');
-    await pass(60_000);
-    const before = a.reigns[0]?.epoch ?? 0;
-    a.stop.abort(new Error('ends'));
-    await pass(1_000);
-    await client.delete(LeaseKind, KEY, signal);
-    const b = candidate('b');
-    await pass(1_000);
-    expect(b.reigns[0]?.epoch).toBeGreaterThan(before);
-  });
-
-  test('a change of the lease by somebody else, such as an annotation, does not unseat the leader', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    await client.patch(LeaseKind, KEY, { metadata: { annotations: { note: 'seen' } }, spec: { leaseTransitions: 1 } }, signal);
-    await pass(30_000);
-    expect(a.reigns).toHaveLength(1);
-    const { metadata, spec } = (await lease()) ?? {};
-    expect(metadata?.annotations).toEqual({ note: 'seen' });
-    expect(spec?.leaseTransitions).toBe(a.current()?.epoch());
-  });
-
-  test('raising the epoch passes what a device has seen, also while renewals go on; one who lost the lease cannot', async () => {
-    const a = candidate('a');
-    await pass(1_000);
-    const leadership = a.current();
-    const above = (leadership?.epoch() ?? 0) + 10;
-    await Promise.all([pass(20_000), leadership?.raise(above, signal), leadership?.raise(above - 5, signal)]);
-    expect(leadership?.epoch()).toBe(above + 1);
-    expect((await lease())?.spec.leaseTransitions).toBe(above + 1);
-    await client.patch(LeaseKind, KEY, { spec: { holderIdentity: 'usurper' } }, signal);
-    await expect(leadership?.raise(above + 5, signal)).rejects.toMatchObject({ reason: 'Conflict' });
-    expect(leadership?.signal.aborted).toBe(true);
+  test('one with a shorter lease time waits as long as the lease of the other says', async () => {
+    const a = cuttable();
+    candidate('a', { client: a.client });
+    await clock.advance(100);
+    a.cut = (_request, signal) => hang(signal);
+    const hasty = candidate('b', { durationMs: 3_000 });
+    await clock.advance(DURATION_MS - 200);
+    expect(hasty.reigns).toEqual([]);
+    await clock.advance(1_500);
+    expect(hasty.reigns).toHaveLength(1);
   });
 });
+
+describe('a leader', () => {
+  test('stops before its lease can expire when a renewal hangs, counted from when the last one was sent', async () => {
+    const a = cuttable();
+    let answerMs = 0;
+    // Each renewal takes 2 s on its way back; what counts is when it was sent.
+    a.cut = (request) =>
+      request.method === 'PUT' && answerMs > 0
+        ? bench.api.handle(request, bench.signal).then(async (answer) => {
+            await clock.sleep(answerMs, bench.signal);
+            return answer;
+          })
+        : undefined;
+    const leader = candidate('a', { client: a.client });
+    await clock.advance(100);
+    answerMs = 2_000;
+    await clock.advance(7_500);
+    expect(leading()).toEqual(['a']);
+    const sentMs = 5_000;
+    a.cut = (_request, signal) => hang(signal);
+    await clock.advance(sentMs + DURATION_MS * 0.8 - clock.monotonic() - 10);
+    expect(leading()).toEqual(['a']);
+    await clock.advance(11);
+    expect(leader.reigns[0]?.toMs).toBeLessThanOrEqual(sentMs + DURATION_MS * 0.8 + 1);
+  });
+
+  test('may not act past its deadline even when no timer has told it yet', async () => {
+    let late = 0;
+    const frozen: Clock = { ...clock, monotonic: () => clock.monotonic() + late };
+    const leader = candidate('a', { clock: frozen });
+    await clock.advance(100);
+    leader.leadership()?.check();
+    const { check, signal } = leader.leadership() ?? {};
+    late = DURATION_MS;
+    expect(check).toThrow(ApiError);
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test('survives a server that is away for two thirds of the lease time', async () => {
+    const a = cuttable();
+    const leader = candidate('a', { client: a.client });
+    await clock.advance(5_100);
+    a.cut = () => Promise.reject(new ApiError('ServiceUnavailable', 'restarting'));
+    await clock.advance(10_000);
+    a.cut = () => undefined;
+    await clock.advance(30_000);
+    expect(leader.reigns).toHaveLength(1);
+    expect(leading()).toEqual(['a']);
+  });
+
+  test('stops when its lease is deleted, and whoever comes next has a greater epoch', async () => {
+    const first = candidate('a');
+    await clock.advance(100);
+    const second = candidate('b');
+    await clock.advance(100);
+    await bench.client.delete(LeaseKind, KEY, bench.signal);
+    await clock.advance(DURATION_MS);
+    const epochs = [...first.reigns, ...second.reigns].map(({ epoch }) => epoch);
+    expect(epochs.length).toBeGreaterThan(1);
+    expect(new Set(epochs).size).toBe(epochs.length);
+    expect(first.reigns[0]?.toMs).toBeLessThanOrEqual(DURATION_MS / 3 + 300);
+    expect(leading()).toHaveLength(1);
+  });
+
+  test('stops when somebody made its lease anew, though the name is the same and even the holder', async () => {
+    const first = candidate('a');
+    await clock.advance(100);
+    const before = await lease();
+    await bench.client.delete(LeaseKind, KEY, bench.signal);
+    const { leaseTransitions: _old, ...spec } = before?.spec ?? {};
+    await bench.client.create(
+      LeaseKind,
+      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: KEY, spec: { ...spec, leaseTransitions: 0 } },
+      bench.signal,
+    );
+    await clock.advance(DURATION_MS * 2);
+    expect(first.reigns.length).toBeGreaterThan(1);
+    expect(first.reigns[1]?.epoch).toBeGreaterThan(first.reigns[0]?.epoch ?? Infinity);
+  });
+
+  test('keeps its lease when somebody labels it', async () => {
+    const leader = candidate('a');
+    for (let index = 0; index < 5; index += 1) {
+      await clock.advance(4_000);
+      await bench.client.patch(LeaseKind, KEY, { metadata: { labels: { touched: String(index) } } }, bench.signal);
+    }
+    await clock.advance(20_000);
+    expect(leader.reigns).toHaveLength(1);
+    expect(leading()).toEqual(['a']);
+  });
+
+  test('whose work ends takes part again after a pause, never in a hot loop', async () => {
+    const leader = candidate('a', { lead: () => Promise.resolve() });
+    await clock.advance(DURATION_MS);
+    expect(leader.reigns.length).toBeGreaterThan(1);
+    expect(leader.reigns.length).toBeLessThan(8);
+  });
+
+  test('whose work fails goes on taking part', async () => {
+    let times = 0;
+    const leader = candidate('a', {
+      lead: () => {
+        times += 1;
+        throw new Error('a defect');
+      },
+    });
+    await clock.advance(DURATION_MS);
+    expect(times).toBeGreaterThan(1);
+    leader.stop.abort(new Error('end'));
+    await leader.ended;
+  });
+});
+
+describe('the epoch', () => {
+  test('is moved above what a driver has seen, by one leader at a time, and stays there', async () => {
+    const leader = candidate('a');
+    await clock.advance(100);
+    const { raise, epoch } = leader.leadership() ?? {};
+    const above = (epoch?.() ?? 0) + 1_000_000;
+    // Eight rounds learn of it at once, while a renewal may be under way.
+    await Promise.all(Array.from({ length: 8 }, () => raise?.(above, bench.signal)));
+    expect(epoch?.()).toBe(above + 1);
+    expect((await lease())?.spec.leaseTransitions).toBe(above + 1);
+    await raise?.(5, bench.signal);
+    expect(epoch?.()).toBe(above + 1);
+    await clock.advance(20_000);
+    expect(leader.reigns).toHaveLength(1);
+  });
+
+  test('is not moved by a leader that lost its lease: it stops instead', async () => {
+    const leader = candidate('a');
+    await clock.advance(100);
+    const { raise, epoch, signal } = leader.leadership() ?? {};
+    const before = epoch?.() ?? 0;
+    await bench.client.patch(LeaseKind, KEY, { spec: { holderIdentity: 'b', leaseTransitions: before + 1 } }, bench.signal);
+    await expect(raise?.(before + 5, bench.signal)).rejects.toMatchObject({ reason: 'Conflict' });
+    expect(signal?.aborted).toBe(true);
+    expect((await lease())?.spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: before + 1 });
+  });
+
+  test('does not cost the lease when a driver says nonsense', async () => {
+    const leader = candidate('a');
+    await clock.advance(100);
+    const raised = leader.leadership()?.raise(2 ** 40, bench.signal);
+    await expect(raised).rejects.toMatchObject({ name: 'ApiError' });
+    await clock.advance(20_000);
+    expect(leader.reigns).toHaveLength(1);
+  });
+});
+
+type Move = { readonly do: 'wait'; readonly ms: number } | { readonly do: 'delete' | 'cut' | 'mend' | 'restart' | 'raise'; readonly who: number };
+
+test('over random histories at most one acts at a time, and no epoch is ever used by two', async () => {
+  const who = fc.nat(2);
+  const moves = fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 20_000 }) }) },
+      fc.record({ do: fc.constantFrom('delete' as const, 'cut' as const, 'mend' as const, 'restart' as const, 'raise' as const), who }),
+    ),
+    { minLength: 3, maxLength: 10 },
+  );
+  await fc.assert(
+    fc.asyncProperty(moves, async (history: readonly Move[]) => {
+      await bench.client.delete(LeaseKind, KEY, bench.signal);
+      clock = createManualClock(clock.now() + 60_000);
+      candidates = [];
+      const links = [cuttable(), cuttable(), cuttable()];
+      const now = links.map(({ client }, index) => candidate(`p${String(index)}-0`, { client }));
+      // While nobody deletes the lease, two leaders never overlap; afterwards only their epochs tell them apart.
+      let deleted = false;
+      for (const [index, move] of history.entries()) {
+        if (move.do === 'wait') await clock.advance(move.ms);
+        else if (move.do === 'delete') {
+          deleted = true;
+          await clock.advance(1_000);
+          await bench.client.delete(LeaseKind, KEY, bench.signal);
+        } else await meddleWith(move, { links, now, index });
+        await clock.advance(0);
+        if (!deleted) expect(leading().length).toBeLessThan(2);
+      }
+      for (const { stop } of candidates) stop.abort(new Error('end'));
+      await clock.advance(2_000);
+      await Promise.all(candidates.map(({ ended }) => ended));
+      const reigns = candidates.flatMap((one) => one.reigns).sort((one, other) => one.fromMs - other.fromMs);
+      const epochs = reigns.map(({ epoch }) => epoch);
+      expect(epochs).toEqual([...new Set(epochs)].sort((one, other) => one - other));
+    }),
+    { numRuns: 100, seed: 7 },
+  );
+}, 30_000);
+
+interface Scene {
+  readonly links: readonly { cut: Meddle; readonly client: Client }[];
+  readonly now: Candidate[];
+  readonly index: number;
+}
+
+async function meddleWith(move: Extract<Move, { readonly who: number }>, { links, now, index }: Scene): Promise<void> {
+  const link = links[move.who];
+  const one = now[move.who];
+  if (link === undefined || one === undefined) return;
+  if (move.do === 'cut') link.cut = (_request, signal) => hang(signal);
+  else if (move.do === 'mend') link.cut = () => undefined;
+  else if (move.do === 'raise') {
+    const raised = one.leadership();
+    await raised?.raise(raised.epoch() + 3, AbortSignal.any([bench.signal, raised.signal, AbortSignal.timeout(20)])).catch(() => undefined);
+  } else {
+    one.stop.abort(new Error('restart'));
+    await clock.advance(1_000);
+    now[move.who] = candidate(`p${String(move.who)}-${String(index + 1)}`, { client: link.client });
+  }
+}

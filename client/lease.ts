@@ -112,7 +112,7 @@ async function acquire(options: ElectionOptions, memory: Memory, signal: AbortSi
   const { client, clock, namespace, name, identity, durationMs, isDead = () => false } = options;
   const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
   const sentMs = clock.monotonic();
-  const { holderIdentity = '', leaseTransitions } = lease?.spec ?? {};
+  const { holderIdentity = '', leaseTransitions, leaseDurationSeconds = 0 } = lease?.spec ?? {};
   memory.epoch = Math.max(memory.epoch, leaseTransitions ?? 0);
   const start = leaseTransitions === undefined ? Math.floor((clock.now() - EPOCHS_SINCE_MS) / 1000) : 0;
   const epoch = Math.min(MAX_EPOCH, Math.max(memory.epoch + 1, start));
@@ -125,7 +125,9 @@ async function acquire(options: ElectionOptions, memory: Memory, signal: AbortSi
   const version = lease.metadata.resourceVersion;
   const seen = memory.sighting?.version === version ? memory.sighting : { version, atMs: sentMs };
   memory.sighting = seen;
-  const free = holderIdentity === '' || holderIdentity === identity || isDead(holderIdentity) || sentMs - seen.atMs >= durationMs;
+  // The holder may count on more time than we would have.
+  const runsOutMs = seen.atMs + Math.max(durationMs, leaseDurationSeconds * 1000);
+  const free = holderIdentity === '' || holderIdentity === identity || isDead(holderIdentity) || sentMs >= runsOutMs;
   if (!free) return undefined;
   const next = { ...lease, spec: { ...lease.spec, ...taken } };
   return { lease: await client.replace<Lease>(LeaseKind, next, signal), epoch, sentMs, turn: Promise.resolve() };
@@ -182,7 +184,7 @@ function write(
   { above, lose }: { readonly above: number; readonly lose: (why: string) => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, clock, namespace, name, identity } = options;
+  const { client, clock, namespace, name } = options;
   const turn = async (): Promise<void> => {
     signal.throwIfAborted();
     for (let tries = 1; ; tries += 1) {
@@ -199,7 +201,7 @@ function write(
         if (!touched || tries === WRITE_TRIES) throw error;
       }
       const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
-      if (lease?.spec.holderIdentity !== identity || lease.metadata.uid !== held.lease.metadata.uid) {
+      if (lease === undefined || !isOurs(options, held, lease)) {
         const why = lease === undefined ? 'it was deleted' : 'somebody else has it';
         lose(why);
         throw lost(options, why);
@@ -243,11 +245,27 @@ async function watchDeadline(options: ElectionOptions, held: Held, lose: (why: s
 }
 
 /** Empties the holder, in a second at most; the process is ending, so no signal but that. */
-async function release({ client, clock, log, name }: ElectionOptions, held: Held): Promise<void> {
-  const freed = { ...held.lease, spec: { ...held.lease.spec, holderIdentity: '' } };
+async function release(options: ElectionOptions, held: Held): Promise<void> {
+  const { client, clock, log, namespace, name } = options;
+  const empty = (lease: Lease, signal: AbortSignal): Promise<Lease> =>
+    client.replace<Lease>(LeaseKind, { ...lease, spec: { ...lease.spec, holderIdentity: '' } }, signal);
+  const handBack = async (signal: AbortSignal): Promise<void> => {
+    try {
+      await empty(held.lease, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== 'Conflict') throw error;
+      // A renewal that was broken off may have been written all the same.
+      const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
+      if (lease !== undefined && isOurs(options, held, lease)) await empty(lease, signal);
+    }
+  };
   try {
-    await within(clock, 1_000, (stop) => client.replace<Lease>(LeaseKind, freed, stop), new AbortController().signal);
+    await within(clock, 1_000, handBack, new AbortController().signal);
   } catch (error) {
     log.debug({ err: error, lease: name }, 'the lease could not be handed back; it runs out');
   }
+}
+
+function isOurs({ identity }: ElectionOptions, held: Held, { metadata, spec }: Lease): boolean {
+  return spec.holderIdentity === identity && metadata.uid === held.lease.metadata.uid;
 }
