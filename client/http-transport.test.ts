@@ -1,181 +1,294 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
-import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { ZoneKind } from '../apis/infra/v1alpha1/zone/kind.ts';
-import type { Zone } from '../apis/infra/v1alpha1/zone/schema.ts';
-import type { ApiRequest } from '../apis/meta/request.ts';
+import type { ApiObject } from '../apis/meta/object.ts';
+import type { ApiRequest, Transport } from '../apis/meta/request.ts';
 import { tokenAuthenticator } from '../server/http/authenticate.ts';
 import { newAuthority, newServerCertificate } from '../server/http/certificates.ts';
 import { kubeconfigOf } from '../server/http/kubeconfig.ts';
 import { serveHttp, type HttpServer } from '../server/http/serve.ts';
-import { ADMIN, openBench, REAL_CLOCK, zone, ZONES, type Bench } from '../test/api-bench.ts';
-import { createTestLog, soon } from '../test/toy-world.ts';
+import { ADMIN, openBench, REAL_CLOCK, zone, type Bench } from '../test/api-bench.ts';
+import { eventually, hang, keptLog, watchRejections } from '../test/client-bench.ts';
+import { createManualClock } from '../test/manual-clock.ts';
 import { createClient } from './api-client.ts';
-import type { NewObject } from './client.ts';
-import { connectBy, type Connection } from './kubeconfig.ts';
+import type { Client, NewObject } from './client.ts';
+import { connectBy } from './kubeconfig.ts';
 import { reflect } from './reflector.ts';
 
 const TOKEN = 'a-token-of-at-least-thirty-two-characters';
 const authority = newAuthority(Date.now());
 const tls = newServerCertificate(authority, ['127.0.0.1'], Date.now());
 
-let folder: string;
 let bench: Bench;
-let server: HttpServer;
+let folder: string;
+let rejections: ReturnType<typeof watchRejections>;
 let stop: AbortController;
-let peers: Set<string>;
+const servers: HttpServer[] = [];
+const sockets = new Set<Socket>();
+const plain: Server[] = [];
 
-async function connect(port: number, text: Partial<Parameters<typeof kubeconfigOf>[0]> = {}): Promise<Connection> {
-  const file = join(folder, 'kubeconfig');
-  const given = { server: `https://127.0.0.1:${String(port)}`, ca: authority.cert, user: 'ann', token: TOKEN, ...text };
-  await writeFile(file, kubeconfigOf(given));
-  return connectBy({ file }, REAL_CLOCK, stop.signal);
-}
-
-function serve(port = 0): Promise<HttpServer> {
-  const authenticate = tokenAuthenticator([{ token: TOKEN, caller: ADMIN }]);
-  const limits = { closeMs: 100 };
-  return serveHttp(
-    { transport: bench.api.handle, port, tls, authenticate, log: pino({ level: 'silent' }), clock: REAL_CLOCK, limits },
-    stop.signal,
-  );
-}
-
-beforeEach(async () => {
+beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lenticular-client-'));
-  stop = new AbortController();
+});
+afterAll(() => rm(folder, { recursive: true }));
+beforeEach(async () => {
   bench = await openBench();
-  peers = new Set();
-  server = await serve();
+  rejections = watchRejections();
+  stop = new AbortController();
 });
 afterEach(async () => {
-  stop.abort(new Error('the test is over'));
-  await server.close();
+  stop.abort(new Error('the test has ended'));
+  for (const server of servers.splice(0)) await server.close();
+  for (const socket of sockets) socket.destroy();
+  sockets.clear();
+  for (const server of plain.splice(0)) await new Promise((resolve) => server.close(resolve));
   await bench.close();
-  await rm(folder, { recursive: true });
+  rejections.end();
+  expect(rejections.seen).toEqual([]);
 });
 
-const clientOf = ({ transport }: Connection) => createClient({ transport, caller: { name: '', groups: [] }, userAgent: 'test' });
-const read = (path: string): ApiRequest => ({ method: 'GET', path, query: [], headers: {}, caller: ADMIN });
-
-/** A server of TLS that answers as a test says. */
-async function withServer(answer: RequestListener, then: (port: number) => Promise<void>): Promise<void> {
-  const odd = createServer(tls, answer);
-  odd.on('secureConnection', (socket: Socket) => peers.add(String(socket.remotePort)));
-  await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve));
-  try {
-    await then((odd.address() as AddressInfo).port);
-  } finally {
-    odd.closeAllConnections();
-    await new Promise((resolve) => odd.close(resolve));
-  }
+async function serve(transport: Transport, port = 0): Promise<HttpServer> {
+  const authenticate = tokenAuthenticator([{ token: TOKEN, caller: ADMIN }]);
+  const log = pino({ level: 'silent' });
+  const server = await serveHttp(
+    { transport, port, tls, authenticate, log, clock: REAL_CLOCK, limits: { closeMs: 50 } },
+    new AbortController().signal,
+  );
+  servers.push(server);
+  return server;
 }
 
-describe('the API over HTTPS', () => {
-  test('is spoken with the server, certificates and token of the kubeconfig: requests, statuses and watches', async () => {
-    const connection = await connect(server.port);
-    expect(connection.namespace).toBe('default');
-    const client = clientOf(connection);
-    await client.create(ZoneKind, zone('a') as NewObject, stop.signal);
-    await expect(client.create(ZoneKind, zone('a') as NewObject, stop.signal)).rejects.toMatchObject({ reason: 'AlreadyExists' });
-    const view = reflect<Zone>(client, ZoneKind, { clock: REAL_CLOCK, random: Math.random, log: createTestLog() }, stop.signal);
-    await view.synced(stop.signal);
-    const last = await bench.create(ZONES, zone('b', { metadata: { name: 'b', annotations: { note: 'große Zone ☁' } } }));
-    await view.reached(last.metadata.resourceVersion, stop.signal);
-    expect(view.get({ name: 'b' })?.metadata.annotations).toEqual({ note: 'große Zone ☁' });
+async function fileOf(text: string): Promise<string> {
+  const file = join(folder, `${String(Math.random()).slice(2)}.kubeconfig`);
+  await writeFile(file, text);
+  return file;
+}
+
+const configOf = (port: number, ca = authority.cert, scheme = 'https'): string =>
+  kubeconfigOf({ server: `${scheme}://127.0.0.1:${String(port)}`, ca, user: 'admin', token: TOKEN });
+
+async function transportTo(port: number, ca?: string): Promise<Transport> {
+  return (await connectBy({ file: await fileOf(configOf(port, ca)) }, REAL_CLOCK, bench.signal)).transport;
+}
+
+async function clientTo(port: number, ca?: string): Promise<Client> {
+  return createClient({ transport: await transportTo(port, ca), caller: ADMIN, userAgent: 'test' });
+}
+
+/** A server that lets `answer` do what it likes with the bytes of a connection. */
+async function rude(answer: (socket: Socket) => void, secure = true): Promise<number> {
+  const listen = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    answer(socket);
+  };
+  const server = secure ? createTlsServer({ cert: tls.cert, key: tls.key }, listen) : createTcpServer(listen);
+  server.on('tlsClientError', () => undefined);
+  plain.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const make = (client: Client, name: string): Promise<ApiObject> => client.create(ZoneKind, zone(name) as NewObject, bench.signal);
+const caught = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+
+test('requests, lists, watches and errors are the same as in one process', async () => {
+  const client = await clientTo((await serve(bench.api.handle)).port);
+  const made = await make(client, 'z');
+  expect(await client.get(ZoneKind, { name: 'z' }, bench.signal)).toEqual(made);
+  expect(await client.get(ZoneKind, { name: 'none' }, bench.signal)).toBeUndefined();
+  const { items, resourceVersion } = await client.list<ApiObject>(ZoneKind, {}, bench.signal);
+  expect(items).toEqual([made]);
+  await expect(make(client, 'z')).rejects.toMatchObject({ name: 'ApiError', reason: 'AlreadyExists' });
+  await make(client, 'later');
+  for await (const event of client.watch<ApiObject>(ZoneKind, { resourceVersion }, bench.signal)) {
+    expect(event).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'later' } } });
+    break;
+  }
+});
+
+test('many requests share connections instead of opening one each', async () => {
+  const ports = new Set<number>();
+  const server = await serve(bench.api.handle);
+  const forward = await rude((socket) => {
+    ports.add(socket.remotePort ?? 0);
+    void import('node:net').then(({ connect }) => {
+      const upstream = connect(server.port, '127.0.0.1');
+      sockets.add(upstream);
+      upstream.on('error', () => undefined);
+      socket.pipe(upstream).pipe(socket);
+    });
+  }, false);
+  const client = await clientTo(forward);
+  for (let index = 0; index < 20; index += 1) await client.get(ZoneKind, { name: 'z' }, bench.signal);
+  expect(ports.size).toBe(1);
+});
+
+test('a request and a watch that are given up end at once with the signal’s reason', async () => {
+  const server = await serve((request, signal) => (request.path.endsWith('/slow') ? hang(signal) : bench.api.handle(request, signal)));
+  const client = await clientTo(server.port);
+  const reason = new Error('enough');
+  const given = new AbortController();
+  const asked = caught(client.get(ZoneKind, { name: 'slow' }, given.signal));
+  const { resourceVersion } = await client.list(ZoneKind, {}, bench.signal);
+  const watch = client.watch(ZoneKind, { resourceVersion }, given.signal)[Symbol.asyncIterator]();
+  const event = caught(watch.next());
+  await REAL_CLOCK.sleep(50, bench.signal);
+  given.abort(reason);
+  expect(await asked).toBe(reason);
+  expect(await event).toBe(reason);
+  expect(await caught(client.get(ZoneKind, { name: 'z' }, given.signal))).toBe(reason);
+});
+
+describe('a connection that is cut', () => {
+  test('in the middle of a watch is ServiceUnavailable, and a view goes on with the next server', async () => {
+    const first = await serve(bench.api.handle);
+    const client = await clientTo(first.port);
+    const view = reflect<ApiObject>(client, ZoneKind, { clock: REAL_CLOCK, random: () => 0, log: keptLog() }, stop.signal);
+    await view.synced(bench.signal);
+    const { port } = first;
+    await first.close();
+    await bench.create('/apis/infra.lenticular.dev/v1alpha1/zones', zone('missed'));
+    await serve(bench.api.handle, port);
+    await eventually(() => view.get({ name: 'missed' }) !== undefined, 'the view goes on');
   });
 
-  test('a wrong token is Unauthorized; a certificate of a stranger, and a server that is not there, are ServiceUnavailable', async () => {
-    const wrong = await connect(server.port, { token: 'another-token-of-thirty-two-characters' });
-    await expect(clientOf(wrong).get(ZoneKind, { name: 'a' }, stop.signal)).rejects.toMatchObject({ reason: 'Unauthorized' });
-    const stranger = await connect(server.port, { ca: newAuthority(Date.now()).cert });
-    await expect(clientOf(stranger).get(ZoneKind, { name: 'a' }, stop.signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
-    const nobody = await connect(1);
-    await expect(clientOf(nobody).get(ZoneKind, { name: 'a' }, stop.signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  test('after a part of a watch rejects with ServiceUnavailable', async () => {
+    const port = await rude((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"typ\r\n');
+        setTimeout(() => socket.destroy(), 20);
+      });
+    });
+    const watch = (await clientTo(port)).watch(ZoneKind, { resourceVersion: '1' }, bench.signal)[Symbol.asyncIterator]();
+    expect(await caught(watch.next())).toMatchObject({ name: 'ApiError', reason: 'ServiceUnavailable' });
   });
 
-  test('a view outlives a restart of the server and misses nothing', async () => {
-    const client = clientOf(await connect(server.port));
-    const view = reflect<Zone>(client, ZoneKind, { clock: REAL_CLOCK, random: Math.random, log: createTestLog() }, stop.signal);
-    await view.synced(stop.signal);
-    const { port } = server;
-    await server.close();
-    await bench.create(ZONES, zone('meanwhile'));
-    server = await serve(port);
-    await soon('it is seen', () => view.get({ name: 'meanwhile' }));
+  test.each([
+    ['before the answer', ''],
+    ['in the middle of the answer', 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"kind'],
+  ])('%s is ServiceUnavailable for a read, and Timeout for a write, because that may have been done', async (_when, text) => {
+    const port = await rude((socket) => {
+      socket.once('data', () => socket.end(text));
+    });
+    const client = await clientTo(port);
+    expect(await caught(client.get(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'ServiceUnavailable' });
+    expect(await caught(make(client, 'z'))).toMatchObject({ reason: 'Timeout' });
+    expect(await caught(client.delete(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'Timeout' });
   });
 
-  test('a name that is a step up is refused before it is sent', async () => {
-    const { transport } = await connect(server.port);
-    await expect(transport(read(`${ZONES}/..`), stop.signal)).rejects.toMatchObject({ reason: 'BadRequest' });
-    const { status } = await transport(read(`${ZONES}/a%2F..%2Fb?x=y#z`), stop.signal);
-    expect(status).toBe(404);
+  test('before anything was sent is ServiceUnavailable for a write too', async () => {
+    const other = newAuthority(Date.now()).cert;
+    const closed = await rude((socket) => socket.destroy(), false);
+    const server = await serve(bench.api.handle);
+    const down = (await serve(bench.api.handle)).port;
+    await servers.pop()?.close();
+    for (const client of [await clientTo(closed), await clientTo(server.port, other), await clientTo(down)])
+      expect(await caught(make(client, 'z'))).toMatchObject({ name: 'ApiError', reason: 'ServiceUnavailable' });
+  });
+});
+
+describe('a server that says nothing', () => {
+  test('is given up after its time: reads as ServiceUnavailable, writes as Timeout', async () => {
+    const port = await rude(() => undefined);
+    const clock = createManualClock();
+    const { transport } = await connectBy({ file: await fileOf(configOf(port)) }, clock, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    const read = caught(client.get(ZoneKind, { name: 'z' }, bench.signal));
+    const write = caught(make(client, 'z'));
+    await eventually(() => sockets.size === 2, 'both are connected');
+    await REAL_CLOCK.sleep(50, bench.signal);
+    await clock.advance(66_000);
+    expect(await read).toMatchObject({ reason: 'ServiceUnavailable' });
+    expect(await write).toMatchObject({ reason: 'Timeout' });
   });
 
-  test('one connection serves many requests', async () => {
-    await withServer(
-      (_request, response) => {
-        response.setHeader('content-type', 'application/json');
-        response.end('{}');
-      },
-      async (port) => {
-        const { transport } = await connect(port);
-        for (let round = 0; round < 20; round += 1) await transport(read('/version'), stop.signal);
-        expect(peers.size).toBe(1);
-      },
-    );
+  test('for more than two minutes of a watch has lost it', async () => {
+    const port = await rude((socket) => {
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n'),
+      );
+    });
+    const clock = createManualClock();
+    const { transport } = await connectBy({ file: await fileOf(configOf(port)) }, clock, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    const next = caught(client.watch(ZoneKind, { resourceVersion: '1' }, bench.signal)[Symbol.asyncIterator]().next());
+    await eventually(() => sockets.size === 1, 'it is connected');
+    await REAL_CLOCK.sleep(100, bench.signal);
+    await clock.advance(149_000);
+    expect(await Promise.race([next, Promise.resolve('waiting')])).toBe('waiting');
+    await clock.advance(160_000);
+    expect(await next).toMatchObject({ reason: 'ServiceUnavailable' });
+  });
+});
+
+test('an answer that says JSON and is not is an InternalError', async () => {
+  const port = await rude((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{]'));
+  });
+  expect(await caught((await clientTo(port)).get(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'InternalError' });
+});
+
+test('a name that steps out of its collection is refused before it is sent', async () => {
+  const seen: ApiRequest[] = [];
+  const server = await serve((request, signal) => {
+    seen.push(request);
+    return bench.api.handle(request, signal);
+  });
+  const client = await clientTo(server.port);
+  expect(await caught(client.delete(ZoneKind, { name: '..' }, bench.signal))).toMatchObject({ reason: 'BadRequest' });
+  expect(await client.get(ZoneKind, { name: 'a?watch=true#%2e' }, bench.signal).catch(() => undefined)).toBeUndefined();
+  expect(seen.map(({ path }) => path)).toEqual(['/apis/infra.lenticular.dev/v1alpha1/zones/a?watch=true#%2e']);
+});
+
+describe('a kubeconfig', () => {
+  const connect = (file: string, context?: string): Promise<unknown> =>
+    caught(connectBy({ file, ...(context !== undefined && { context }) }, REAL_CLOCK, bench.signal));
+
+  test('gives the server, and the namespace of its context', async () => {
+    expect(await connect(await fileOf(configOf(6440)))).toMatchObject({ server: 'https://127.0.0.1:6440', namespace: 'default' });
   });
 
-  test('a write that was cut off may have been done, and says so; a read that was cut off on a kept connection is asked again', async () => {
-    let requests = 0;
-    await withServer(
-      (request, response) => {
-        requests += 1;
-        if (requests === 2 || request.method === 'PUT') {
-          request.socket.destroy();
-          return;
-        }
-        response.setHeader('content-type', 'application/json');
-        response.end('{}');
-      },
-      async (port) => {
-        const { transport } = await connect(port);
-        await transport(read('/version'), stop.signal);
-        expect(await transport(read('/version'), stop.signal)).toMatchObject({ status: 200 });
-        const put = { ...read('/x'), method: 'PUT' as const, body: '{}' };
-        await expect(transport(put, stop.signal)).rejects.toMatchObject({ reason: 'Timeout' });
-      },
-    );
+  test('that is not there is named', async () => {
+    const file = join(folder, 'nowhere');
+    expect(await connect(file)).toMatchObject({ reason: 'BadRequest', message: `there is no kubeconfig at ${file}` });
   });
 
-  test('an aborted request rejects with the reason of its signal, while it waits and while it reads', async () => {
-    await withServer(
-      (request, response) => {
-        response.setHeader('content-type', 'application/json');
-        if (request.url !== '/silent') response.write('{"half":');
-      },
-      async (port) => {
-        const { transport } = await connect(port);
-        for (const path of ['/silent', '/half']) {
-          const ending = new AbortController();
-          const asked = transport(read(path), ending.signal);
-          const reason = new Error('changed my mind');
-          setTimeout(() => ending.abort(reason), 50);
-          await expect(asked).rejects.toBe(reason);
-        }
-      },
-    );
+  test.each([
+    ['is not YAML', '{', /cannot be read/],
+    ['is empty', '', /must be YAML with clusters/],
+    ['is a list', '- a\n- b\n', /./],
+    ['is one word', 'hello', /./],
+    ['has no cluster for its context', configOf(1).replace('cluster: "lenticular"', 'cluster: "other"'), /no cluster/],
+    ['has a server that is no URL', configOf(1).replace('https://127.0.0.1:1', 'nowhere'), /nowhere.*https/],
+    ['has a server without TLS', configOf(1, authority.cert, 'http'), /https/],
+    ['is about users only', 'users: 7\n', /./],
+  ])('that %s is a BadRequest that names the file', async (_what, text, message) => {
+    const file = await fileOf(text);
+    const error = await connect(file);
+    expect(error).toMatchObject({ name: 'ApiError', reason: 'BadRequest' });
+    expect((error as Error).message).toMatch(message);
+    expect((error as Error).message).toContain(file);
+    expect((error as Error).message).not.toContain(TOKEN);
   });
 
-  test('a kubeconfig that cannot be used says what is wrong with it', async () => {
-    await expect(connectBy({ file: join(folder, 'missing') }, REAL_CLOCK, stop.signal)).rejects.toMatchObject({ reason: 'BadRequest' });
-    await expect(connect(server.port, { server: 'http://127.0.0.1:1' })).rejects.toMatchObject({ reason: 'BadRequest' });
-    await connect(server.port);
-    const file = join(folder, 'kubeconfig');
-    await expect(connectBy({ file, context: 'other' }, REAL_CLOCK, stop.signal)).rejects.toThrow('has no context "other"');
+  test('without the context that was asked for names those that it has', async () => {
+    const file = await fileOf(configOf(1));
+    expect(await connect(file, 'prod')).toMatchObject({
+      reason: 'BadRequest',
+      message: `the kubeconfig ${file} has no context "prod"; it has "lenticular"`,
+    });
+  });
+
+  test('with a certificate file that is missing is a BadRequest at the first request', async () => {
+    const file = await fileOf(configOf(1).replace(/certificate-authority-data: .*/, 'certificate-authority: /nowhere/ca.crt'));
+    const { transport } = await connectBy({ file }, REAL_CLOCK, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    expect(await caught(client.get(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ name: 'ApiError', reason: 'BadRequest' });
   });
 });

@@ -31,14 +31,19 @@ export function httpTransport({ config, clock }: HttpTransportOptions): Transpor
   return async (request, signal) => {
     const target = targetOf(server, request);
     const options: RequestOptions = { method: request.method, headers: { ...request.headers, ...lengthOf(request) } };
-    await config.applyToHTTPSOptions(options);
+    try {
+      await config.applyToHTTPSOptions(options);
+    } catch (error) {
+      throw new ApiError('BadRequest', 'the certificates or credentials that the kubeconfig names cannot be read', { cause: error });
+    }
     if (agent !== undefined) options.agent = agent;
     signal.throwIfAborted();
     const response = await send(target, options, request, clock, signal);
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
     const watches = request.query.some(([name, value]) => name === 'watch' && value === 'true');
-    if (watches && response.statusCode === 200) return { status: 200, headers, events: eventsOf(response, signal) } satisfies ApiStream;
-    const text = await bodyOf(response, signal);
+    if (watches && response.statusCode === 200)
+      return { status: 200, headers, events: eventsOf(response, clock, signal) } satisfies ApiStream;
+    const text = await bodyOf(response, request, clock, signal);
     const json = (headers['content-type'] ?? '').startsWith('application/json');
     return { status: response.statusCode ?? 0, headers, body: json ? parse(text) : text } satisfies ApiResponse;
   };
@@ -71,12 +76,19 @@ function noAnswer(error: unknown, { method }: ApiRequest, sent: boolean): ApiErr
 
 function send(target: URL, options: RequestOptions, request: ApiRequest, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
+    // Nothing of a request leaves before the server has proven who it is.
+    let secured = false;
     const answered = new AbortController();
     const outgoing = httpsRequest(target, { ...options, signal }, (response) => {
       answered.abort(new Error('answered'));
-      const watch = target.searchParams.get('watch') === 'true';
-      response.setTimeout(watch ? SILENCE_MS : ANSWER_MS, () => response.destroy(new Error('silent for too long')));
       resolve(response);
+    });
+    outgoing.on('socket', (socket) => {
+      secured = outgoing.reusedSocket;
+      if (secured) return;
+      socket.once('secureConnect', () => {
+        secured = true;
+      });
     });
     clock.sleep(ANSWER_MS, answered.signal).then(
       () => outgoing.destroy(new Error('no answer in time')),
@@ -89,8 +101,7 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, clock: 
         send(target, options, request, clock, signal).then(resolve, reject);
         return;
       }
-      const connected = outgoing.socket !== null && !outgoing.socket.connecting;
-      reject(signal.aborted ? asError(signal.reason) : noAnswer(error, request, connected));
+      reject(signal.aborted ? asError(signal.reason) : noAnswer(error, request, secured));
     });
     outgoing.end(request.body);
   });
@@ -104,18 +115,40 @@ function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }
 
-async function bodyOf(response: IncomingMessage, signal: AbortSignal): Promise<string> {
+/** The parts of an answer; where none comes for `ms`, the connection is dead and is broken off. */
+async function* chunksOf(response: IncomingMessage, ms: number, clock: Clock, signal: AbortSignal): AsyncIterable<Buffer> {
+  const ending = new AbortController();
+  const both = AbortSignal.any([signal, ending.signal]);
+  let heardMs = clock.monotonic();
+  const guard = async (): Promise<void> => {
+    for (let left = ms; left > 0; left = heardMs + ms - clock.monotonic()) await clock.sleep(left, both);
+    response.destroy(new Error('silent for too long'));
+  };
+  const guarded = guard().catch(() => undefined);
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      yield chunk;
+      // A reader that takes its time is not a silent server.
+      heardMs = clock.monotonic();
+    }
+  } finally {
+    ending.abort(new Error('the answer has ended'));
+    await guarded;
+  }
+}
+
+async function bodyOf(response: IncomingMessage, request: ApiRequest, clock: Clock, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(response, ANSWER_MS, clock, signal)) {
       length += chunk.length;
       if (length > MAX_ANSWER_BYTES) throw new Error('larger than 256 MiB');
       chunks.push(chunk);
     }
   } catch (error) {
     if (signal.aborted) throw asError(signal.reason);
-    throw new ApiError('Timeout', 'the answer was cut off', { cause: error });
+    throw noAnswer(error, request, true);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
@@ -129,11 +162,11 @@ function parse(text: string): unknown {
 }
 
 /** The lines of a watch; ends when the server ends it, rejects when the connection breaks. */
-async function* eventsOf(response: IncomingMessage, signal: AbortSignal): AsyncIterable<WatchEvent> {
+async function* eventsOf(response: IncomingMessage, clock: Clock, signal: AbortSignal): AsyncIterable<WatchEvent> {
   let pending: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(response, SILENCE_MS, clock, signal)) {
       let start = 0;
       for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
         const line = Buffer.concat([...pending, chunk.subarray(start, end)]);

@@ -24,17 +24,24 @@ export async function connectBy({ file, context }: KubeconfigChoice, clock: Cloc
     import('./http-transport.ts'),
   ]);
   const config = new KubeConfig();
+  const wrong = (why: string, cause?: unknown): ApiError => new ApiError('BadRequest', `the kubeconfig ${file} ${why}`, { cause });
   try {
     config.loadFromFile(file);
   } catch (error) {
-    throw new ApiError('BadRequest', `the kubeconfig ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown'}`, {
-      cause: error,
-    });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new ApiError('BadRequest', `there is no kubeconfig at ${file}`, { cause: error });
+    throw wrong('cannot be read: it must be YAML with clusters, users and contexts', error);
   }
-  if (context !== undefined) config.setCurrentContext(context);
-  const chosen = config.getContextObject(config.getCurrentContext());
-  if (chosen === null)
-    throw new ApiError('BadRequest', `the kubeconfig ${file} has no context ${JSON.stringify(config.getCurrentContext())}`);
-  const transport = httpTransport({ config, clock });
-  return { transport, namespace: chosen.namespace ?? 'default', server: config.getCurrentCluster()?.server ?? '' };
+  const name = context ?? config.currentContext;
+  const chosen = config.getContexts().find((one) => one.name === name);
+  if (chosen === undefined) {
+    const names = config.getContexts().map((one) => JSON.stringify(one.name));
+    throw wrong(`has no context ${JSON.stringify(name)}; it has ${names.length === 0 ? 'none' : names.join(', ')}`);
+  }
+  config.setCurrentContext(name);
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined) throw wrong(`has no cluster ${JSON.stringify(chosen.cluster)} for its context`);
+  if (!URL.canParse(server) || !server.startsWith('https://'))
+    throw wrong(`names the server ${JSON.stringify(server)}; it must be like https://127.0.0.1:6440`);
+  return { transport: httpTransport({ config, clock }), namespace: chosen.namespace ?? 'default', server };
 }

@@ -316,7 +316,8 @@ describe('the epoch', () => {
   });
 });
 
-type Move = { readonly do: 'wait'; readonly ms: number } | { readonly do: 'delete' | 'cut' | 'mend' | 'restart' | 'raise'; readonly who: number };
+type Move =
+  { readonly do: 'wait'; readonly ms: number } | { readonly do: 'delete' | 'cut' | 'mend' | 'restart' | 'raise'; readonly who: number };
 
 test('over random histories at most one acts at a time, and no epoch is ever used by two', async () => {
   const who = fc.nat(2);

@@ -33,6 +33,7 @@ export interface RecorderOptions {
 const MAX_WAITING = 64;
 const MAX_REMEMBERED = 4096;
 const MAX_MESSAGE = 1024;
+const MAX_REASON = 128;
 const SAME_FOR_MS = 50 * 60_000;
 
 interface Known {
@@ -81,6 +82,16 @@ export function createRecorder(options: RecorderOptions): Recorder {
   };
 }
 
+/** At most `length` UTF-16 units, without half a character at the end. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+/** The beginning of a name, such that a dot may follow. */
+function stemOf(name: string): string {
+  return name.slice(0, 200).replace(/[-.]+$/, '');
+}
+
 /** A stable 64-bit FNV-1a of a text, in base 36. */
 function hashOf(text: string): string {
   let hash = 0xcbf29ce484222325n;
@@ -106,8 +117,9 @@ async function write(
   signal: AbortSignal,
 ): Promise<void> {
   const { metadata, kind, apiVersion } = object;
-  const message = happening.message.slice(0, MAX_MESSAGE);
-  const key = `${metadata.uid} ${happening.type} ${happening.reason} ${message}`;
+  const message = cut(happening.message, MAX_MESSAGE);
+  const reason = cut(happening.reason, MAX_REASON);
+  const key = `${metadata.uid} ${happening.type} ${reason} ${message}`;
   const time = new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
   const before = known.get(key);
   if (before !== undefined && atMs - before.lastMs < SAME_FOR_MS) {
@@ -123,7 +135,7 @@ async function write(
       apiVersion: 'v1',
       kind: 'Event',
       // The hash and the time together: another process that says the same makes an Event of its own.
-      metadata: { name: `${metadata.name.slice(0, 200)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`, namespace },
+      metadata: { name: `${stemOf(metadata.name)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`, namespace },
       involvedObject: {
         apiVersion,
         kind,
@@ -133,7 +145,7 @@ async function write(
         ...(metadata.namespace !== undefined && { namespace }),
       },
       type: happening.type,
-      reason: happening.reason,
+      reason,
       message,
       count: 1,
       firstTimestamp: time,

@@ -35,7 +35,10 @@ const say = ({ old, object }: ViewChange<ApiObject>): string => {
   return `${old === undefined ? 'new' : object === undefined ? 'gone' : 'changed'} ${name}${value === '' ? '' : `=${value}`}`;
 };
 
-function follow(client: Client, options: { readonly random?: () => number } = {}): { readonly view: View<ApiObject>; readonly heard: string[] } {
+function follow(
+  client: Client,
+  options: { readonly random?: () => number } = {},
+): { readonly view: View<ApiObject>; readonly heard: string[] } {
   const view = reflect<ApiObject>(client, ZoneKind, { clock, random: options.random ?? (() => 1), log: keptLog() }, stop.signal);
   const heard: string[] = [];
   view.onChange((change) => heard.push(say(change)));
