@@ -60,6 +60,8 @@ export async function reconcile(
   const plan = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
   const published = await publish(controller, object, plan, options, signal);
   if (published === 'stale') return { end: 'stale' };
+  // Nothing of ours may begin on what leaves: its finalizer, which would bring us back to undo it, can no longer be set.
+  if (plan.finalizer === 'hold' && !(published.metadata.finalizers ?? []).includes(controller.finalizer)) return settled(plan);
   for (const step of plan.steps) {
     options.log.info({ trace: round.trace, kind: object.kind, object: object.metadata.name, step: step.do }, 'step');
     const failure = await takeOne(controller, step, published, round, options, signal);
@@ -67,7 +69,10 @@ export async function reconcile(
   }
   if (plan.finalizer === 'release') return release(controller, published, options, signal);
   if (plan.steps.length > 0) return { end: 'moved' };
-  const { lookAgainMs, waitsFor } = plan;
+  return settled(plan);
+}
+
+function settled({ lookAgainMs, waitsFor }: Plan<unknown, unknown>): RoundEnd {
   return { end: 'settled', ...(lookAgainMs !== undefined && { lookAgainMs }), ...(waitsFor !== undefined && { waitsFor }) };
 }
 

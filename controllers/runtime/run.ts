@@ -31,6 +31,14 @@ export const GLOBAL_SHARD = 'global';
 
 /** Leads shards, and works on the objects of those that it leads, until the signal aborts. */
 export async function runControllers(options: ControllersOptions, signal: AbortSignal): Promise<void> {
+  try {
+    await leadShards(options, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function leadShards(options: ControllersOptions, signal: AbortSignal): Promise<void> {
   const { views, controllers } = options;
   const recorder = createRecorder({ ...options, component: 'lenticular-controllers', instance: options.identity });
   await Promise.all(
@@ -66,7 +74,7 @@ async function together(loops: readonly ((signal: AbortSignal) => Promise<void>)
     ),
   );
   const failure = ended.find((end) => end.status === 'rejected');
-  if (failure !== undefined && !signal.aborted) throw failure.reason;
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** Takes part in the election of each shard for as long as there is one of that name. */

@@ -1,3 +1,4 @@
+import { isAborted } from '../../apis/meta/aborted.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Log } from '../../apis/meta/log.ts';
@@ -40,7 +41,7 @@ export interface Shard {
 const WORKERS = 8;
 const CALLS_PER_ENDPOINT = 8;
 /** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
-const SLOW_MS = 250;
+const SLOW_MS = 50;
 /** Rounds in a row that may ask for the next one at once; who still moves after that does so ever more slowly. */
 const MAX_STREAK = 10;
 /** What keeps failing, or moving, is not woken by news (perhaps of its own making) sooner than this. */
@@ -77,7 +78,8 @@ export function createShard(options: ShardOptions): Shard {
       const stops = rooms.flatMap((room) => listen(room, options));
       try {
         for (const room of rooms) addAll(room, options, PRIORITY.change);
-        await Promise.all(rooms.map((room) => room.queue.run(WORKERS, (...what) => work(room, options, what, signal), signal)));
+        const queues = rooms.map((room) => room.queue.run(WORKERS, (...what) => work(room, options, what, signal), signal));
+        await Promise.all([...queues, sweep(rooms, options, signal)]);
       } finally {
         for (const stop of stops) stop();
       }
@@ -85,10 +87,20 @@ export function createShard(options: ShardOptions): Shard {
   };
 }
 
-function addAll({ controller, queue, keys }: Room, { views }: ShardOptions, priority: Priority): void {
-  for (const { metadata } of views.of(controller.kind).list()) {
-    keys.set(metadata.uid, cacheKey(metadata));
-    queue.add(cacheKey(metadata), priority);
+/** Adds the objects of this shard. Others that come to belong to it are added when something changes, and by the next sweep at the latest. */
+function addAll({ controller, queue, keys }: Room, { views, name }: ShardOptions, priority: Priority): void {
+  for (const object of views.of(controller.kind).list()) {
+    const key = cacheKey(object.metadata);
+    keys.set(object.metadata.uid, key);
+    if (controller.shardOf(object) === name) queue.add(key, priority);
+  }
+}
+
+/** Finds objects that became this shard's without any change that their controller hears of. */
+async function sweep(rooms: readonly Room[], options: ShardOptions, signal: AbortSignal): Promise<void> {
+  while (!isAborted(signal)) {
+    await options.clock.sleep(RESYNC_MS * (0.75 + options.random() / 2), signal).catch(() => undefined);
+    if (!isAborted(signal)) for (const room of rooms) addAll(room, options, PRIORITY.resync);
   }
 }
 
@@ -175,8 +187,9 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
   }
 }
 
+/** `atLeastMs` is what somebody else asked for: it counts up to the resync, and nonsense not at all. */
 function failed(why: string, atLeastMs: number, failures: number, random: () => number): Verdict {
-  const ms = Math.max(atLeastMs, backoffMs(failures + 1, random));
+  const ms = Math.max(atLeastMs > 0 ? Math.min(atLeastMs, RESYNC_MS) : 0, backoffMs(failures + 1, random));
   return { next: 'park', ms, why, failed: true, quietMs: failures === 0 ? 0 : Math.min(ms, MAX_QUIET_MS) };
 }
 
