@@ -184,7 +184,7 @@ describe('a watch', () => {
     let served = false;
     const client = told((_version, signal) =>
       (async function* () {
-        if (served) return hang(signal);
+        if (served) await hang(signal);
         served = true;
         yield { type: 'ADDED', object: object('z', 1_000_000) } as const;
         yield { type: 'MODIFIED', object: { ...object('z', 1_000_010), spec: { now: true } } } as const;
@@ -193,7 +193,7 @@ describe('a watch', () => {
         yield { type: 'BOOKMARK', resourceVersion: '900000' } as const;
         yield { type: 'ADDED', object: object('late', 1_000_001) } as const;
         yield { type: 'BOOKMARK', resourceVersion: '1000020' } as const;
-        return hang(signal);
+        await hang(signal);
       })(),
     );
     const { view, heard } = follow(client);
@@ -239,7 +239,7 @@ describe('a server that cannot be reached', () => {
       (async function* () {
         watches += 1;
         yield* [];
-        return await Promise.resolve();
+        await Promise.resolve();
       })(),
     );
     follow(client);
