@@ -112,6 +112,14 @@ test('requests, lists, watches and errors are the same as in one process', async
   }
 });
 
+test('a wrong token is Unauthorized', async () => {
+  const server = await serve(bench.api.handle);
+  const file = await fileOf(configOf(server.port).replace(TOKEN, `another-${TOKEN}`));
+  const { transport } = await connectBy({ file }, REAL_CLOCK, bench.signal);
+  const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+  expect(await caught(client.get(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'Unauthorized' });
+});
+
 test('many requests share connections instead of opening one each', async () => {
   const ports = new Set<number>();
   const server = await serve(bench.api.handle);
@@ -180,6 +188,23 @@ describe('a connection that is cut', () => {
     expect(await caught(client.get(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'ServiceUnavailable' });
     expect(await caught(make(client, 'z'))).toMatchObject({ reason: 'Timeout' });
     expect(await caught(client.delete(ZoneKind, { name: 'z' }, bench.signal))).toMatchObject({ reason: 'Timeout' });
+  });
+
+  test('just when it is used again is no failure for a read: it is asked once more on another one', async () => {
+    const body = JSON.stringify({ ...zone('z'), metadata: { name: 'z' } });
+    let asked = 0;
+    const port = await rude((socket) => {
+      let first = true;
+      socket.on('data', () => {
+        asked += 1;
+        if (!first) return void socket.destroy();
+        first = false;
+        socket.write(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${String(body.length)}\r\n\r\n${body}`);
+      });
+    });
+    const client = await clientTo(port);
+    for (let index = 0; index < 2; index += 1) expect(await client.get(ZoneKind, { name: 'z' }, bench.signal)).toBeDefined();
+    expect(asked).toBe(3);
   });
 
   test('before anything was sent is ServiceUnavailable for a write too', async () => {

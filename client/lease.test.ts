@@ -204,6 +204,17 @@ describe('a leader', () => {
     expect(signal?.aborted).toBe(true);
   });
 
+  test('survives one renewal that hangs', async () => {
+    const a = cuttable();
+    const leader = candidate('a', { client: a.client });
+    let hung = 0;
+    a.cut = (request, signal) => (request.method === 'PUT' && (hung += 1) === 1 ? hang(signal) : undefined);
+    await clock.advance(60_000);
+    expect(hung).toBeGreaterThan(3);
+    expect(leader.reigns).toHaveLength(1);
+    expect(leading()).toEqual(['a']);
+  });
+
   test('survives a server that is away for two thirds of the lease time', async () => {
     const a = cuttable();
     const leader = candidate('a', { client: a.client });
@@ -280,6 +291,18 @@ describe('a leader', () => {
 });
 
 describe('the epoch', () => {
+  test('of a lease made anew is above those of a predecessor that nobody here has seen', async () => {
+    const first = candidate('a');
+    await clock.advance(100);
+    first.stop.abort(new Error('end'));
+    await clock.advance(1_000);
+    await first.ended;
+    await bench.client.delete(LeaseKind, KEY, bench.signal);
+    const second = candidate('b');
+    await clock.advance(0);
+    expect(second.reigns[0]?.epoch).toBeGreaterThan(first.reigns[0]?.epoch ?? Infinity);
+  });
+
   test('is moved above what a driver has seen, by one leader at a time, and stays there', async () => {
     const leader = candidate('a');
     await clock.advance(100);

@@ -155,11 +155,13 @@ describe('a watch', () => {
         ending.abort(new Error('cut'));
       });
       return (async function* () {
+        const events = bench.client.watch<ApiObject>(ZoneKind, { resourceVersion }, AbortSignal.any([signal, ending.signal]));
         try {
-          yield* bench.client.watch<ApiObject>(ZoneKind, { resourceVersion }, AbortSignal.any([signal, ending.signal]));
+          yield* events;
         } catch (error) {
-          if (cut || signal.aborted) throw error;
+          if (signal.aborted) throw error;
         }
+        if (cut) throw new ApiError('ServiceUnavailable', 'the watch was cut off');
       })();
     });
     const { view, heard } = follow(client);

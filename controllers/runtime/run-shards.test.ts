@@ -122,6 +122,31 @@ test('a shard that is gone hands its lease back and is not worked on; one that c
   expect(await holderOf('z1')).toBe('a');
 });
 
+test('a shard that comes back while its last round still ends is not worked on twice at once', async () => {
+  const zones = named();
+  let inFlight = 0;
+  let most = 0;
+  let begun = 0;
+  const slow: AnyController = {
+    ...controllerOf('a'),
+    async observe(_object, _round, signal) {
+      begun += 1;
+      most = Math.max(most, (inFlight += 1));
+      await hang(signal).catch(() => pause(100));
+      inFlight -= 1;
+    },
+  };
+  start('a', { ...zones, controllers: [slow] });
+  await make('z1');
+  zones.say(['z1']);
+  await eventually(() => begun === 1, 'the first round');
+  zones.say([]);
+  await pause(10);
+  zones.say(['z1']);
+  await eventually(() => begun === 2, 'the second round');
+  expect(most).toBe(1);
+});
+
 test('an idle system writes nothing but Leases', async () => {
   for (let index = 0; index < 20; index += 1) await make(`z-${String(index)}`, { shard: index % 2 === 0 ? 'global' : 'z1' });
   const zones = named();
