@@ -145,9 +145,8 @@ describe('of several candidates', () => {
   });
 
   test('a holder that is known to be dead is not waited for', async () => {
-    const first = candidate('family_old');
+    candidate('family_old');
     await clock.advance(100);
-    first.leadership();
     await bench.client.patch(LeaseKind, KEY, { spec: { holderIdentity: 'family_dead' } }, bench.signal);
     candidate('family_new', { isDead: (holder) => holder === 'family_dead' });
     await clock.advance(0);
@@ -276,17 +275,9 @@ describe('a leader', () => {
   });
 
   test('whose work fails goes on taking part', async () => {
-    let times = 0;
-    const leader = candidate('a', {
-      lead: () => {
-        times += 1;
-        throw new Error('a defect');
-      },
-    });
+    const leader = candidate('a', { lead: () => Promise.reject(new Error('a defect')) });
     await clock.advance(DURATION_MS);
-    expect(times).toBeGreaterThan(1);
-    leader.stop.abort(new Error('end'));
-    await leader.ended;
+    expect(leader.reigns.length).toBeGreaterThan(1);
   });
 });
 

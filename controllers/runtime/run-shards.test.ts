@@ -1,11 +1,12 @@
 import { LeaseKind, type Lease } from '../../apis/coordination/v1/lease/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
+import { SYSTEM_NAMESPACE } from '../../client/installation.ts';
 import type { NewObject } from '../../client/client.ts';
 import { REAL_CLOCK, zone } from '../../test/api-bench.ts';
 import { eventually, hang, keptLog, openClientBench, watchRejections, type ClientBench } from '../../test/client-bench.ts';
 import type { AnyController } from './controller.ts';
-import { runControllers, SYSTEM_NAMESPACE, type ControllersOptions } from './run.ts';
+import { runControllers, type ControllersOptions } from './run.ts';
 import { createViews } from './views.ts';
 
 let bench: ClientBench;
