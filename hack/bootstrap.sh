@@ -66,3 +66,12 @@ if ! installed; then
 fi
 # Without npm's Node the machine's own may have changed since.
 [ -e node_modules/.bin/node ] || check_node
+
+# Every source stripped and compiled once, so that no start has to do it: a process that finds one of them missing there takes 26 MiB more.
+cache=$PWD/node_modules/.cache/compile
+if [ ! -e "$cache/warmed" ] || [ -n "$(find apis client cmd controllers drivers server -newer "$cache/warmed" | head -n 1)" ]; then
+  mkdir -p "$cache"
+  touch "$cache/warmed"
+  # Without it, as with a source that cannot be read, programs start all the same, and say what is wrong.
+  NODE_COMPILE_CACHE=$cache node --disable-warning=ExperimentalWarning hack/warm.ts >/dev/null 2>&1 || :
+fi

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { pathOf } from './prerequisites.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** As `npm start` sets it. */
+/** As `npm start` sets it; the sizes of the heap in `launch` are its own too. */
 const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
 
 /** What a program printed and how it ended. */
@@ -79,7 +79,8 @@ interface Running {
 }
 
 function launch(dataDir: string, args: readonly string[]): Running {
-  const argv = ['--disable-warning=ExperimentalWarning', 'cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
+  const node = ['--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
+  const argv = [...node, 'cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
   const child = spawn(process.execPath, argv, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],

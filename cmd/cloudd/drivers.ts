@@ -9,7 +9,7 @@ export const BUILT_IN_DRIVERS = ['sim', 'qemu'] as const;
 
 export type BuiltInDriver = (typeof BUILT_IN_DRIVERS)[number];
 
-/** A driver that idles takes 60 MiB; what its heap may grow to before it is ended and started again. */
+/** A driver that idles has a heap of 11 MiB; what its heap may grow to before it is ended and started again. */
 const MAX_OLD_SPACE_MIB = 256;
 
 /** How `cloudd driver NAME` is started for a driver without an endpoint of its own. */
