@@ -3,6 +3,7 @@ import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
@@ -35,6 +36,8 @@ interface DiskFacts {
   readonly capabilities: readonly string[];
   readonly operation?: Operation;
 }
+
+const shardOf = (world: World, volume: Volume): string => zoneOf(world, volume) ?? 'global';
 
 async function askPool({ sessions }: Parts, volume: Volume, pool: StoragePool, round: Round, signal: AbortSignal): Promise<DiskFacts> {
   const found = await ask(async () => {
@@ -70,6 +73,9 @@ async function askHolder({ world, sessions }: Parts, volume: Volume, round: Roun
 async function observe(parts: Parts, volume: Volume, round: Round, signal: AbortSignal): Promise<VolumeFacts> {
   const { world, client } = parts;
   const { metadata, spec, status } = volume;
+  if (shardOf(world, volume) !== round.authority.shard) {
+    throw new ApiError('Conflict', `Volume ${metadata.name} is decided about in another shard now`);
+  }
   const chosen = status.pool === undefined ? undefined : world.pools.get({ name: status.pool });
   const unasked: DiskFacts = { capabilities: [] };
   const [asked, holder] = await Promise.all([
@@ -184,7 +190,7 @@ export function volumeController({
       { kind: ZoneKind, keysOf: waiting },
       { kind: PodKind, keysOf: waiting },
     ],
-    shardOf: (volume) => zoneOf(world, volume) ?? 'global',
+    shardOf: (volume) => shardOf(world, volume),
     endpointOf: ({ spec, status }) => world.pools.get({ name: status.pool ?? spec.storagePool ?? '' })?.metadata.uid,
     observe: (volume, round, signal) => observe(parts, volume, round, signal),
     plan: planVolume,

@@ -18,6 +18,8 @@ export interface PoolFact {
   readonly reason: string;
   readonly full: boolean;
   readonly deleting: boolean;
+  /** Whether the zone that it is in exists: only that zone's leader may call. */
+  readonly led: boolean;
   /** The strictest of the pool and what it is in. */
   readonly allocation: Allocation;
   /** Bytes that may be promised: capacity times overcommit. */

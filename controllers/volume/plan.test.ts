@@ -30,7 +30,7 @@ function volume({ spec = {}, status = {}, deleting = false }: Have = {}): Volume
 }
 
 const pool: PoolFact = {
-  ...{ name: 'pool-1', ready: true, reason: 'AsDeclared', full: false, deleting: false, allocation: 'Enabled' },
+  ...{ name: 'pool-1', ready: true, reason: 'AsDeclared', full: false, deleting: false, led: true, allocation: 'Enabled' },
   ...{ limitBytes: 100 * GIB, promisedBytes: 0 },
 };
 
@@ -134,6 +134,7 @@ const ROWS: readonly Row[] = [
     reason: 'AsDeclared',
   },
   { why: 'a Disabled pool sees no call', status: placed, facts: { pool: { ...pool, allocation: 'Disabled' } }, reason: 'PoolDisabled' },
+  { why: 'a pool that nobody leads sees no call', status: placed, facts: { pool: { ...pool, led: false } }, reason: 'PoolNotReady' },
   { why: 'a refused step waits for a person', status: placed, facts: { refused: 'no such image' }, reason: 'Refused', stalled: true },
   { why: 'an adopted disk is not supported yet', spec: { adopt: 'x' }, status: placed, reason: 'NotSupported', stalled: true },
   { why: 'an image is copied in', spec: { source: { image: 'debian' } }, status: placed, reason: 'Creating', steps: ['import'] },

@@ -105,6 +105,10 @@ function conclude(volume: Volume, facts: VolumeFacts): Conclusion {
 function permitted(volume: Volume, { pool, refused }: VolumeFacts, conclusion: Conclusion): Conclusion {
   const { steps = [] } = conclusion;
   if (steps.length === 0) return conclusion;
+  if (pool?.led === false) {
+    const message = `the zone of StoragePool ${pool.name} does not exist: nobody leads it`;
+    return { ...conclusion, status: 'False', reason: 'PoolNotReady', message, steps: [], finalizer: 'hold' };
+  }
   if (pool?.allocation === 'Disabled') {
     const message = `StoragePool ${pool.name} is Disabled: no call may change anything there`;
     return { ...conclusion, status: 'False', reason: 'PoolDisabled', message, steps: [], finalizer: 'hold' };

@@ -88,6 +88,7 @@ export function poolFactOf(world: World, volume: Volume, pool: StoragePool): Poo
     reason: ready?.reason ?? 'Pending',
     full: conditionOf(pool, 'Full')?.status === 'True',
     deleting: metadata.deletionTimestamp !== undefined,
+    led: zone !== undefined,
     allocation: strictestAllocation([spec.allocation, ...parents]),
     limitBytes: Math.floor((bytesOf(status.capacity ?? 0) * spec.overcommitPercent) / 100),
     promisedBytes: promisedBefore(world, volume, metadata.name),

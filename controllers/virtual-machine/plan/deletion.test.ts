@@ -3,6 +3,11 @@ import type { Row } from './test-rows.ts';
 
 const ROWS: readonly Row[] = [
   {
+    why: 'a VM in a zone that nobody leads sees no call',
+    ...{ status: started, deleting: true, facts: { ...known(machine()), zone: 'absent' } },
+    ...{ stage: 'Deleting', reason: 'ZoneNotFound', ready: 'Unknown' },
+  },
+  {
     why: 'a silent host while a VM leaves keeps it',
     status: started,
     deleting: true,

@@ -12,7 +12,7 @@ export function planDeletion(vm: VirtualMachine, facts: VmFacts): Conclusion {
   const leaving = (message: string): Conclusion => ({ status: 'False', reason: 'Deleting', message, also: 'moving' });
   const gone: Conclusion = { ...leaving('the machine is gone'), finalizer: 'release' };
   if (status.host === undefined) return gone;
-  if (host === undefined || answer?.known !== true) return planUnseen(vm, facts);
+  if (facts.zone === 'absent' || host === undefined || answer?.known !== true) return planUnseen(vm, facts);
   const machine = answer.value;
   // Deleting what is not there leaves the mark that stops an Ensure which is still under way.
   if (machine === undefined) return { ...gone, steps: [{ do: 'delete-machine' }] };

@@ -5,8 +5,11 @@ import type { Conclusion } from './say.ts';
 const LOOK_MS = 5000;
 
 /** What to say while nobody can tell what the machine does: ignorance takes no step. */
-export function planUnseen({ status }: VirtualMachine, { host, machine }: VmFacts): Conclusion {
+export function planUnseen({ status }: VirtualMachine, { zone, host, machine }: VmFacts): Conclusion {
   const name = status.host ?? '';
+  if (zone === 'absent') {
+    return { status: 'Unknown', reason: 'ZoneNotFound', message: `there is no Zone ${status.zone ?? ''}: nobody leads Host ${name}` };
+  }
   if (host === undefined) {
     return { status: 'Unknown', reason: 'HostNotFound', message: `Host ${name} is gone: nobody can tell what became of the machine` };
   }
