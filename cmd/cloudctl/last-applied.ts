@@ -1,15 +1,8 @@
-import { sameJson, sortedJson, type JsonObject } from './merge.ts';
+import { kubectlJson } from './kubectl-json.ts';
+import { sameJson, type JsonObject } from './merge.ts';
 
 /** kubectl's annotation, so that both tools can take turns on one object. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
-const ESCAPED = /[<>&\u2028\u2029]/g;
-
-/** The very text that kubectl writes for a manifest: keys in order, and the characters that HTML knows escaped. */
-export function appliedText(manifest: JsonObject): string {
-  const text = JSON.stringify(sortedJson(manifest));
-  return `${text.replaceAll(ESCAPED, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
-}
 
 /** The manifest that was applied last, as the live object tells; empty where it tells nothing. */
 export function lastApplied(annotations: Readonly<Record<string, unknown>> | undefined): JsonObject {
@@ -39,6 +32,6 @@ export function withLastApplied(
     metadata: { ...metadata, annotations, ...(options.namespace !== undefined && { namespace: options.namespace }) },
   };
   const before = options.live?.[LAST_APPLIED];
-  const text = before !== undefined && sameJson(lastApplied(options.live), plain) ? before : appliedText(plain);
+  const text = before !== undefined && sameJson(lastApplied(options.live), plain) ? before : kubectlJson(plain);
   return { ...plain, metadata: { ...plain.metadata, annotations: { ...annotations, [LAST_APPLIED]: text } } };
 }

@@ -14,14 +14,6 @@ export function sameJson(one: unknown, other: unknown): boolean {
   return keys.length === Object.keys(other).length && keys.every((key) => Object.hasOwn(other, key) && sameJson(one[key], other[key]));
 }
 
-/** The same JSON value with the keys of all its objects in order. */
-export function sortedJson(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortedJson);
-  if (!isObject(value)) return value;
-  const fields = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(fields.map(([key, part]) => [key, sortedJson(part)]));
-}
-
 /**
  * The merge patch (RFC 7396) of a three-way apply: what `wanted` sets and `live` has otherwise, and null for what `applied` (the last
  * applied manifest) had and `wanted` has no more. Fields that others set in `live` stay. Undefined where nothing is to be changed.

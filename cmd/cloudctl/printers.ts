@@ -1,5 +1,5 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { sortedJson } from './merge.ts';
+import { kubectlJson } from './kubectl-json.ts';
 import { yamlOf } from './print.ts';
 import { qualifiedName } from './resources.ts';
 import type { Context } from './targets.ts';
@@ -18,8 +18,7 @@ export interface Printer {
 export function printerOf(output: string | undefined, { resources }: Pick<Context, 'resources'>): Printer | undefined {
   if (output === undefined || output === 'wide') return undefined;
   if (output === 'yaml') return { print: (objects, single) => yamlOf(shapeOf(objects, single)), between: '---\n' };
-  if (output === 'json')
-    return { print: (objects, single) => `${JSON.stringify(sortedJson(shapeOf(objects, single)), null, 4)}\n`, between: '' };
+  if (output === 'json') return { print: (objects, single) => kubectlJson(shapeOf(objects, single), 4), between: '' };
   if (output === 'name') return { print: (objects) => objects.map((object) => `${nameOf(object, resources)}\n`).join(''), between: '' };
   if (output.startsWith('jsonpath=')) {
     const template = templateOf(output.slice('jsonpath='.length));

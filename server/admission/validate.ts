@@ -88,8 +88,11 @@ function causesOf({ root, schema }: Checked, issue: Issue, base: readonly Proper
   }
 }
 
-/** What is wrong with a value by its zod schema, in the words of its structural schema; empty where nothing is. */
+/** What is wrong with a value by its zod schema, in the words of its structural schema: one cause for each field; empty where nothing is. */
 export function validate(zod: z.ZodType, value: unknown, schema?: StructuralSchema): readonly StatusCause[] {
   const result = zod.safeParse(value);
-  return result.success ? [] : result.error.issues.flatMap((issue) => causesOf({ root: value, schema }, issue));
+  if (result.success) return [];
+  const causes = result.error.issues.flatMap((issue) => causesOf({ root: value, schema }, issue));
+  const first = new Map(causes.map((cause) => [cause.field, cause] as const).reverse());
+  return causes.filter((cause) => first.get(cause.field) === cause);
 }

@@ -58,8 +58,10 @@ export async function get(context: Context, words: readonly string[], options: G
 }
 
 function checkTargets(targets: readonly Target[], { allNamespaces, selector, fieldSelector }: GetOptions): void {
-  if (targets.every(({ name }) => name === undefined)) return;
-  if (allNamespaces) throw new UsageError('a resource cannot be retrieved by name across all namespaces');
+  const named = targets.filter(({ name }) => name !== undefined);
+  if (named.length === 0) return;
+  if (allNamespaces && named.some(({ resource }) => resource.namespaced))
+    throw new UsageError('a resource cannot be retrieved by name across all namespaces');
   if (selector !== undefined || fieldSelector !== undefined) throw new UsageError('name cannot be provided when a selector is specified');
 }
 
