@@ -19,7 +19,8 @@ async function qemuIn(folder: string): Promise<readonly number[]> {
         readFile(`/proc/${entry}/stat`, 'utf8'),
       ]);
       const zombie = /^\d+ \(.*\) Z/s.test(stat);
-      if (program.includes('qemu-system') && command.includes(folder) && !zombie) pids.push(Number(entry));
+      // The driver's probe for KVM is no machine: it has no folder of a VM.
+      if (program.includes('qemu-system') && command.includes(folder) && command.includes('/vm/') && !zombie) pids.push(Number(entry));
     } catch {
       // It ended while we looked, or is the kernel's own.
     }
