@@ -73,13 +73,19 @@ program
   .argument('[args...]', '--listen unix:PATH|HOST:PORT --state-dir DIR [--tls-ca FILE --tls-cert FILE --tls-key FILE]')
   .action(async (name: string, args: readonly string[]) => (await import('./driver.ts')).driver(name, args, stopped()));
 
-/** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+/** npm hands on the Ctrl-C that the terminal has sent already: what comes this soon is the same one. */
+const SAME_SIGNAL_MS = 1_000;
+
+/** Aborts at the first Ctrl-C or SIGTERM; a second one, by somebody who will not wait, ends the process at once. */
 function stopped(): AbortSignal {
   const controller = new AbortController();
+  let first = 0;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(130);
-      controller.abort(new Error(`stopped by ${signal}`));
+      if (!controller.signal.aborted) {
+        first = performance.now();
+        controller.abort(new Error(`stopped by ${signal}`));
+      } else if (performance.now() - first > SAME_SIGNAL_MS) process.exit(130);
     });
   }
   return controller.signal;
