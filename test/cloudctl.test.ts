@@ -29,7 +29,7 @@ requires('kubectl')('cloudctl', () => {
     await mkdir(join(folder, 'more'), { recursive: true });
     await writeFile(join(folder, 'a.yaml'), `${ZONE}---\n${RACK}---\n${POOL}`);
     await writeFile(join(folder, 'more', 'b.yml'), VOLUME);
-    expect(await cloud.cloudctl('apply', '-f', folder, '-R', '--wait', '--timeout', '20s')).toMatchObject({ code: 1 });
+    expect(await cloud.cloudctl('apply', '-f', folder, '-R', '--wait', '--timeout', '1s')).toMatchObject({ code: 1 });
     expect(await cloud.cloudctl('wait', 'volume/data-1', '--timeout=20s')).toMatchObject({ code: 0 });
   }, 90_000);
 
@@ -53,16 +53,12 @@ requires('kubectl')('cloudctl', () => {
     ['get', ALL, '-o', 'yaml'],
     ['get', ALL, '-o=json'],
     ['get', ALL, '-o', 'name', '-A'],
-    ['get', 'vol', 'data-1', '-o', 'yaml'],
     ['get', 'pool/pool-1', 'volume/data-1', '--no-headers'],
     ['get', 'volumes', '-o', 'jsonpath={range .items[*]}{.metadata.name}{"\\t"}{.spec.size}{"\\n"}{end}'],
     ['get', 'volume', 'data-1', '-o', `jsonpath=${LAST_APPLIED}`],
     ['get', 'zones', '-l', 'site=a'],
-    ['get', 'zones', '-l', 'site!=a'],
     ['get', 'volumes', '--field-selector=metadata.name=data-1'],
     ['get', 'volumes', '-n', 'empty'],
-    ['-n', 'empty', 'get', 'vms'],
-    ['get', 'vms', '-o', 'json'],
     ['get', 'zones', 'zone-1', 'zone-2'],
     ['get', 'zone/zone-1', 'rack/rack-9'],
     ['get', 'zone', 'zone-2', '--ignore-not-found=true'],
@@ -70,7 +66,6 @@ requires('kubectl')('cloudctl', () => {
     ['get', 'zone', 'zone-1', '-l', 'site=a'],
     ['describe', 'zone', 'zone-2'],
     ['delete', 'zone', 'zone-2'],
-    ['delete', 'zone', 'zone-2', '--ignore-not-found'],
     ['delete', 'zone', 'zone-1', '--dry-run=server'],
     ['wait', 'zone/zone-2', '--for=condition=Ready', '--timeout=1s'],
     ['wait', 'volume/data-1', '--for=condition=attached=false', '--timeout=5s'],
@@ -86,9 +81,6 @@ requires('kubectl')('cloudctl', () => {
 
   test.each([
     { words: ['get', 'nonsense'], says: 'error: the server doesn\'t have a resource type "nonsense"' },
-    { words: ['get', 'zone/'], says: 'error: "zone/" is not TYPE/NAME' },
-    { words: ['get', 'zone/a/b'], says: 'error: "zone/a/b" is not TYPE/NAME' },
-    { words: ['get', 'zone', '..'], says: 'error: ".." is no name' },
     { words: ['get', 'zones', '-o', 'table'], says: 'error: cannot print as "table"' },
     { words: ['get', 'zones', '--context', 'elsewhere'], says: 'context "elsewhere"' },
     { words: ['get', 'zones', '--kubeconfig', 'nowhere'], says: 'error: there is no kubeconfig at nowhere' },

@@ -1,0 +1,166 @@
+import { CATALOG } from '../../../apis/catalog.ts';
+import { discoveryRoutes } from '../../../server/verbs/discovery.ts';
+import { ADMIN, openBench, vm, VMS, zone, ZONES, type Bench } from '../../../test/api-bench.ts';
+import { createApi } from '../api.ts';
+import { readManifests } from '../manifest.ts';
+import { discover, pathOf, resourcesNamed } from '../resources.ts';
+import { targetsOf, type Context } from '../targets.ts';
+import { UsageError } from '../usage-error.ts';
+import { apply } from './apply.ts';
+import { remove } from './delete.ts';
+import { get, type GetOptions } from './get.ts';
+import { wait } from './wait.ts';
+
+const OPTIONS: Omit<GetOptions, 'write'> = {
+  allNamespaces: false,
+  output: undefined,
+  selector: undefined,
+  fieldSelector: undefined,
+  watch: false,
+  ignoreNotFound: false,
+  headers: true,
+};
+
+describe('cloudctl on an API in the same process', () => {
+  let bench: Bench;
+  let context: Context;
+  let out: string[];
+  let err: string[];
+
+  beforeEach(async () => {
+    bench = await openBench({ documents: [discoveryRoutes(CATALOG)] });
+    const transport: Parameters<typeof createApi>[0] = (request, signal) => bench.api.handle({ ...request, caller: ADMIN }, signal);
+    [out, err] = [[], []];
+    const print = { out: (line: string) => out.push(line), err: (line: string) => err.push(line) };
+    const api = createApi(transport, print.err);
+    context = { api, namespace: 'default', resources: await discover(api, bench.signal), ...print };
+  });
+
+  afterEach(async () => {
+    await bench.close();
+    expect(bench.troubles).toEqual([]);
+  });
+
+  function look(words: string, options: Partial<GetOptions> = {}): Promise<number> {
+    return get(context, words.split(' '), { ...OPTIONS, write: (text) => out.push(text), ...options }, bench.signal);
+  }
+
+  test.each(['vm', 'vms', 'VirtualMachine', 'virtualmachines.compute.lenticular.dev', 'virtualmachines.v1alpha1.compute.lenticular.dev'])(
+    '%s is a name of virtual machines',
+    (word) => {
+      expect(resourcesNamed(context.resources, word).map(({ plural }) => plural)).toEqual(['virtualmachines']);
+    },
+  );
+
+  test.each([
+    { words: ['vm', 'a', 'b'], are: ['virtualmachines/a', 'virtualmachines/b'] },
+    { words: ['vm/a', 'zone/b'], are: ['virtualmachines/a', 'zones/b'] },
+    { words: ['racks,hosts'], are: ['pods', 'hosts'] },
+  ])('$words means $are', ({ words, are }) => {
+    const targets = targetsOf(context, words);
+    expect(targets.map(({ resource, name }) => (name === undefined ? resource.plural : `${resource.plural}/${name}`))).toEqual(are);
+  });
+
+  test.each([
+    [[]],
+    [['nonsense']],
+    [['vm/']],
+    [['/a']],
+    [['vm/a/b']],
+    [['vm/a', 'b']],
+    [['vm', '..']],
+    [['vm', '']],
+    [['vm', 'a%2fb']],
+    [['vm', 'a\nb']],
+    [['all', 'a']],
+  ])('%j is not understood', (words) => {
+    expect(() => targetsOf(context, words)).toThrow(UsageError);
+  });
+
+  test('a path is not encoded, and no name leads out of it', () => {
+    const [vms] = resourcesNamed(context.resources, 'vms');
+    if (vms === undefined) throw new Error('no vms');
+    expect(pathOf(vms, { namespace: 'default', name: 'system:x' })).toBe(`${VMS}/system:x`);
+    expect(() => pathOf(vms, { namespace: '../..', name: 'x' })).toThrow(UsageError);
+  });
+
+  test('what is found is printed beside what is not', async () => {
+    await bench.create(ZONES, zone('a'));
+    expect(await look('zone a b', { output: 'name' })).toBe(1);
+    expect(out).toEqual(['zone.infra.lenticular.dev/a\n']);
+    expect(err).toEqual(['Error from server (NotFound): zones.infra.lenticular.dev "b" not found']);
+    expect(await look('zone b', { ignoreNotFound: true })).toBe(0);
+  });
+
+  test('tables of several kinds name the kind; a watch prints under one header until it is ended', async () => {
+    await bench.create(ZONES, zone('a'));
+    await bench.create(VMS, vm('v'));
+    expect(await look('zones,vms')).toBe(0);
+    expect(out.map((line) => line.split(' ')[0])).toEqual([
+      'NAME',
+      'zone.infra.lenticular.dev/a',
+      '',
+      'NAME',
+      'virtualmachine.compute.lenticular.dev/v',
+    ]);
+    out.length = 0;
+    const stop = new AbortController();
+    const seen: string[] = [];
+    const see = (line: string): void => {
+      seen.push(line);
+      if (seen.length === 4) stop.abort();
+    };
+    const watching = get({ ...context, out: see }, ['zones'], { ...OPTIONS, watch: true, write: () => undefined }, stop.signal);
+    await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'y' } } } });
+    await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'z' } } } });
+    await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'ä' } } } });
+    await bench.create(ZONES, zone('b'));
+    await bench.create(ZONES, zone('c'));
+    await expect(watching).rejects.toThrow();
+    expect(seen[0]).toMatch(/^NAME +READY/);
+    expect(seen.slice(1).every((line) => /^[abc] +Unknown/.test(line))).toBe(true);
+  });
+
+  test('a manifest that cannot be sent keeps all from being sent, and every such fault is told', async () => {
+    const text = `${JSON.stringify(zone('a'))}\n---\n{kind: Zone}\n---\n{apiVersion: v9, kind: Zone, metadata: {name: z}}\n`;
+    await expect(apply(context, readManifests('f.yaml', text), { dryRun: false }, bench.signal)).rejects.toThrow(
+      /^f\.yaml:3:1: apiVersion is missing or not a string\nerror: f\.yaml:5:18: no kind "Zone" in apiVersion "v9"/,
+    );
+    expect((await bench.ask('GET', ZONES)).body.items).toEqual([]);
+  });
+
+  test('a namespace that was named on the command line is the only one that objects may be in', async () => {
+    const manifests = readManifests('f.yaml', JSON.stringify(vm('v', {}, { namespace: 'default' })));
+    const elsewhere = { ...context, namespace: 'other', namespaceGiven: true };
+    await expect(apply(elsewhere, manifests, { dryRun: false }, bench.signal)).rejects.toThrow('but --namespace says other');
+    expect((await apply(context, manifests, { dryRun: false }, bench.signal)).failed).toBe(0);
+  });
+
+  test('faults of fields are told where they stand, a line each', async () => {
+    const text = 'apiVersion: compute.lenticular.dev/v1alpha1\nkind: VirtualMachine\nmetadata: {name: v}\nspec:\n  cpus: 0\n  memory: ""\n';
+    const { failed } = await apply(context, readManifests('f.yaml', text), { dryRun: false }, bench.signal);
+    expect(failed).toBe(1);
+    expect(err.map((line) => line.split(': ').slice(0, 3).join(': '))).toEqual([
+      'error: f.yaml:5:3: spec.cpus',
+      'error: f.yaml:6:3: spec.memory',
+    ]);
+  });
+
+  test('wait tells at once what cannot come, and what is gone when it waits for that', async () => {
+    const selection = { words: ['zone/a'], manifests: [], all: false, selector: undefined };
+    const soon = { timeoutMs: 5_000 };
+    expect(await wait(context, selection, { for: 'condition=Ready', ...soon }, bench.signal)).toBe(1);
+    expect(err).toEqual(['Error from server (NotFound): zones.infra.lenticular.dev "a" not found']);
+    await bench.create(ZONES, zone('a'));
+    expect(await wait(context, selection, { for: 'jsonpath={.metadata.name}=a', ...soon }, bench.signal)).toBe(0);
+    const gone = wait(context, selection, { for: 'delete', ...soon }, bench.signal);
+    const options = { wait: true, timeoutMs: 5_000, ignoreNotFound: false, dryRun: false };
+    expect(await remove(context, selection, options, bench.signal)).toBe(0);
+    expect(await gone).toBe(0);
+    expect(out.sort()).toEqual([
+      'zone.infra.lenticular.dev "a" deleted',
+      'zone.infra.lenticular.dev/a condition met',
+      'zone.infra.lenticular.dev/a condition met',
+    ]);
+  });
+});
