@@ -61,7 +61,7 @@ export function tableRows(
   return [header, ...body];
 }
 
-/** YAML of a JSON value as kubectl would print it, keys in order; ends with a newline. */
-export function yamlOf(value: unknown): string {
-  return dump(value, { lineWidth: -1, noRefs: true, seqNoIndent: true, quoteStyle: 'double', sortKeys: true });
+/** YAML of a JSON value as kubectl would print it; ends with a newline. Keys stand in order unless they shall stand as the server gives them. */
+export function yamlOf(value: unknown, { sortKeys = true }: { readonly sortKeys?: boolean } = {}): string {
+  return dump(value, { lineWidth: -1, noRefs: true, seqNoIndent: true, quoteStyle: 'double', sortKeys });
 }

@@ -62,7 +62,7 @@ function indented(title: string, value: unknown): readonly string[] {
   if (value === undefined) return [];
   return [
     `${title}:`,
-    ...yamlOf(value)
+    ...yamlOf(value, { sortKeys: false })
       .trimEnd()
       .split('\n')
       .map((line) => `  ${line}`),
