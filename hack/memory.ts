@@ -73,7 +73,20 @@ function started(npm: ChildProcess): Promise<void> {
   });
 }
 
-async function measure(sample: string, dataDir: string): Promise<readonly Taken[]> {
+/** Takes the sample down again: machines outlive cloudd, and these would run on without their files. */
+async function takeDown(sample: string, dataDir: string, signal: AbortSignal): Promise<void> {
+  if (sample === 'none') return;
+  const words = ['delete', '-f', `manifests/samples/${sample}.yaml`, '--ignore-not-found', '--timeout', '60s'];
+  const { code, stderr } = await run(
+    process.execPath,
+    [join(ROOT, 'cmd/cloudctl/main.ts'), '--kubeconfig', join(dataDir, 'kubeconfig'), ...words],
+    {},
+    signal,
+  );
+  if (code !== 0) throw new Error(`the sample is still there; its machines may run on: ${stderr}`);
+}
+
+async function measure(sample: string, dataDir: string, signal: AbortSignal): Promise<readonly Taken[]> {
   const npm = spawn('npm', ['start', '--silent', '--', '--data-dir', dataDir, '--port', '0', '--sample', sample], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -87,24 +100,27 @@ async function measure(sample: string, dataDir: string): Promise<readonly Taken[
     return await Promise.all([cloudd, ...(await childrenOf(cloudd))].map(takenBy));
   } finally {
     const cloudd = await clouddBelow(npm.pid ?? 0);
-    if (cloudd !== undefined) process.kill(cloudd, 'SIGINT');
-    await ended;
+    try {
+      if (cloudd !== undefined) await takeDown(sample, dataDir, signal);
+    } finally {
+      if (cloudd !== undefined) process.kill(cloudd, 'SIGINT');
+      await ended;
+    }
   }
 }
 
+const { signal } = new AbortController();
 const { values } = parseArgs({ options: { sample: { type: 'string', default: 'quickstart' }, cold: { type: 'boolean', default: false } } });
 // As after a fresh clone: nothing is stripped or compiled yet.
 if (values.cold) await rm(join(ROOT, 'node_modules/.cache/compile'), { recursive: true, force: true });
 const dataDir = await mkdtemp(join(tmpdir(), 'lenticular-memory-'));
-try {
-  if (values.sample === 'qemu') {
-    const images = join(dataDir, 'drivers/qemu/images');
-    const { code, stderr } = await run(process.execPath, [join(ROOT, 'hack/guest.ts'), images], {}, new AbortController().signal);
-    if (code !== 0) throw new Error(stderr);
-  }
-  const processes = await measure(values.sample, dataDir);
-  console.table(processes.map(({ what, rss, anonymous, file }) => ({ process: what, 'RSS MiB': rss, RssAnon: anonymous, RssFile: file })));
-  console.log(`together ${String(processes.reduce((sum, { rss }) => sum + rss, 0))} MiB`);
-} finally {
-  await rm(dataDir, { recursive: true, force: true });
+if (values.sample === 'qemu') {
+  const images = join(dataDir, 'drivers/qemu/images');
+  const { code, stderr } = await run(process.execPath, [join(ROOT, 'hack/guest.ts'), images], {}, signal);
+  if (code !== 0) throw new Error(stderr);
 }
+const processes = await measure(values.sample, dataDir, signal);
+console.table(processes.map(({ what, rss, anonymous, file }) => ({ process: what, 'RSS MiB': rss, RssAnon: anonymous, RssFile: file })));
+console.log(`together ${String(processes.reduce((sum, { rss }) => sum + rss, 0))} MiB`);
+// Only now: after an error above, machines may still need what is there.
+await rm(dataDir, { recursive: true, force: true });
