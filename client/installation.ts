@@ -26,9 +26,15 @@ export async function installationOf(
   for (;;) {
     try {
       const namespace = await client.get<Namespace>(NamespaceKind, { name: SYSTEM_NAMESPACE }, signal);
-      if (namespace !== undefined)
-        return { installation: namespace.metadata.uid, incarnation: Number(namespace.metadata.annotations?.[INCARNATION] ?? 1) };
-      log.warn({ namespace: SYSTEM_NAMESPACE }, 'the namespace for Leases is missing: waiting for it');
+      const said = namespace?.metadata.annotations?.[INCARNATION] ?? '1';
+      const incarnation = /^[1-9]\d{0,8}$/.test(said) ? Number(said) : undefined;
+      if (namespace !== undefined && incarnation !== undefined) return { installation: namespace.metadata.uid, incarnation };
+      // A fence that is not a number would fence nothing: better to wait for somebody to mend it.
+      const why =
+        namespace === undefined
+          ? 'is missing'
+          : `has the annotation ${INCARNATION}: ${JSON.stringify(said)}, which is no whole number above 0`;
+      log.warn({ namespace: SYSTEM_NAMESPACE }, `the namespace for Leases ${why}: waiting`);
     } catch (error) {
       if (isAborted(signal)) throw error;
       log.warn({ err: error }, 'the API does not answer: trying again');

@@ -126,7 +126,9 @@ requires('KUBEBUILDER_ASSETS', 'etcd')('the CRDs on a Kubernetes API server', ()
       expect(theirs.code).toBeGreaterThanOrEqual(400);
       // Kubernetes goes on to name what could not be checked because of the first error.
       if (theirs.code === 422) expect(causesOf(own)).not.toHaveLength(0);
-      expect(causesOf(theirs)).toEqual(expect.arrayContaining([...causesOf(own)]));
+      // What does not decode strictly has its fields in Kubernetes' message only; ours are causes too.
+      if (theirs.code === 422) expect(causesOf(theirs)).toEqual(expect.arrayContaining([...causesOf(own)]));
+      else for (const field of causesOf(own)) expect(JSON.stringify(theirs.body)).toContain(field);
     },
   );
 
