@@ -6,11 +6,11 @@ import type { Transport } from '../../apis/meta/request.ts';
 import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
 import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
-import { serveHttp } from '../../server/http/serve.ts';
+import { serveHttp, type HttpServer } from '../../server/http/serve.ts';
 import { runLifecycle } from '../../server/lifecycle/lifecycle.ts';
 import type { Store } from '../../server/store/store.ts';
 import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
-import { createApi } from '../../server/verbs/handle.ts';
+import { createApi, type Api } from '../../server/verbs/handle.ts';
 import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
 import { projectVersion } from '../version.ts';
@@ -33,7 +33,6 @@ export interface RunningApi {
   /** The API without HTTP, for callers in this process. */
   readonly handle: Transport;
   readonly port: number;
-  readonly store: Store;
   /** Resolves when everything has ended, after the signal. */
   readonly ended: Promise<void>;
 }
@@ -65,6 +64,35 @@ function serverIdentity({ root }: DataDir): string {
 export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
   const clock = systemClock();
   const store = await openStore(options, dirs, clock, signal);
+  const failed = new AbortController();
+  const both = AbortSignal.any([signal, failed.signal]);
+  const { api, running } = runApi(store, dirs, log, both);
+  const close = async (): Promise<void> => {
+    await Promise.allSettled(running);
+    await store.close();
+  };
+  try {
+    const http = await serveSecurely(api.handle, options, dirs, log, both);
+    const ended = ending(signal, async () => {
+      await http.close();
+      await close();
+    });
+    return { handle: api.handle, port: http.port, ended };
+  } catch (error) {
+    failed.abort(error);
+    await close();
+    throw error;
+  }
+}
+
+/** The API over the store, and the loops that it needs. */
+function runApi(
+  store: Store,
+  dirs: DataDir,
+  log: Logger,
+  signal: AbortSignal,
+): { readonly api: Api; readonly running: readonly Promise<void>[] } {
+  const clock = systemClock();
   const release = projectVersion();
   const trouble = (error: unknown): void => {
     log.error({ err: error }, 'something went wrong inside the API');
@@ -83,7 +111,19 @@ export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Lo
       openapiRoutes(CATALOG, release),
     ],
   });
-  const running = [api.run(signal), runLifecycle({ ...api, store, clock, identity: serverIdentity(dirs), onTrouble: trouble }, signal)];
+  const lifecycle = runLifecycle({ ...api, store, clock, identity: serverIdentity(dirs), onTrouble: trouble }, signal);
+  return { api, running: [api.run(signal), lifecycle] };
+}
+
+/** Listens, with certificates and tokens that are made where they are missing, and writes the kubeconfigs. */
+async function serveSecurely(
+  transport: Transport,
+  { port }: ApiserverOptions,
+  dirs: DataDir,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<HttpServer> {
+  const clock = systemClock();
   const [tls, admin, controllers] = await Promise.all([
     ensureTls(dirs.pki, ['127.0.0.1', '::1', 'localhost', hostname()], clock, signal),
     ensureToken(dirs.pki, 'admin', signal),
@@ -93,16 +133,11 @@ export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Lo
     { token: admin, caller: ADMIN },
     { token: controllers, caller: CONTROLLERS },
   ]);
-  const http = await listen({ transport: api.handle, port: options.port, tls, authenticate, log, clock }, signal);
+  const http = await listen({ transport, port, tls, authenticate, log, clock }, signal);
   const server = `https://127.0.0.1:${String(http.port)}`;
   await writeKubeconfig(dirs.kubeconfig, { server, ca: tls.ca, user: 'admin', token: admin }, signal);
   await writeKubeconfig(dirs.controllersKubeconfig, { server, ca: tls.ca, user: 'controllers', token: controllers }, signal);
-  const ended = ending(signal, async () => {
-    await http.close();
-    await Promise.allSettled(running);
-    await store.close();
-  });
-  return { handle: api.handle, port: http.port, store, ended };
+  return http;
 }
 
 async function listen(options: Parameters<typeof serveHttp>[0], signal: AbortSignal): ReturnType<typeof serveHttp> {

@@ -91,11 +91,17 @@ function stopped(): AbortSignal {
   return controller.signal;
 }
 
+/** What an operator can mend in one sentence; everything else with where it happened. */
+function inWords(error: unknown): string {
+  // An ApiError by its name: the driver role, which starts here too, loads nothing of the API.
+  const said = error instanceof Error && error.name === 'ApiError' && (error as { readonly reason?: unknown }).reason !== 'InternalError';
+  if (error instanceof OperatorError || said) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(
-    `error: ${error instanceof OperatorError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  process.stderr.write(`error: ${inWords(error)}\n`);
   process.exitCode = 1;
 }

@@ -39,16 +39,20 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   say(`Lenticular ${projectVersion()}, data in ${dirs.root}`);
   // The controllers and drivers end before the API that they speak to.
   const api = new AbortController();
+  const work = new AbortController();
+  const both = AbortSignal.any([signal, work.signal]);
   const running = await startApi(options, dirs, log, api.signal);
-  const controllers = startControllers({ transport: running.handle, dirs, log, alone: options.store === 'sqlite' }, signal);
+  const controllers = startControllers({ transport: running.handle, dirs, log, alone: options.store === 'sqlite' }, both);
   say(`Serving https://127.0.0.1:${String(running.port)}`);
   try {
-    await welcome({ options, running, dirs, started, say }, signal).catch((error: unknown) => {
+    const welcomed = welcome({ options, running, dirs, started, say }, both).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
-    await controllers;
+    await Promise.all([welcomed, controllers]);
   } finally {
-    api.abort(signal.reason);
+    work.abort(new Error('cloudd ends'));
+    await controllers.catch(() => undefined);
+    api.abort(new Error('cloudd ends'));
     await running.ended;
   }
   say('Stopped. Machines keep running; start again to look after them.');
