@@ -17,9 +17,10 @@ import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
 import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import { isVerified } from './plan/verified.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
-import { candidateOf, candidatesIn, isVerified, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
+import { candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VirtualMachineControllerOptions {

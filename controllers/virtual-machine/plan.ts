@@ -1,6 +1,7 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { planDeletion } from './plan/deletion.ts';
 import type { VmFacts, VmPlan } from './plan/facts.ts';
+import { isVerified } from './plan/verified.ts';
 import { planPlacement, planVerification } from './plan/placement.ts';
 import { planPreparation } from './plan/preparation.ts';
 import { planRunning } from './plan/running.ts';
@@ -69,12 +70,14 @@ export function stageOf(vm: VirtualMachine, { zone, host, machine }: VmFacts): S
   if (unsupportedField(vm) !== undefined) return 'Unsupported';
   if (zone !== 'exists') return 'Homeless';
   if (status.host === undefined) return 'Unplaced';
-  if (host === undefined || machine?.known !== true) return 'Unseen';
+  const verified = isVerified(vm);
+  // Nothing was sent there yet: a host that is gone or known to be down is no reason to wait.
+  const lost = host?.candidate.ready !== true;
+  if (host === undefined || machine?.known !== true) return !verified && lost ? 'Unverified' : 'Unseen';
   if (machine.value !== undefined) {
     if (machine.value.power === 'unknown') return 'Unseen';
     return machine.value.power === 'stopped' ? 'Stopped' : 'Running';
   }
-  const verified = status.conditions.some(({ type, status: is }) => type === 'Scheduled' && is === 'True');
   return verified ? 'Absent' : 'Unverified';
 }
 

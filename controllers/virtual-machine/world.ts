@@ -16,6 +16,7 @@ import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { View } from '../../client/view.ts';
 import type { Views } from '../runtime/controller.ts';
 import type { ZoneOffer } from './plan/facts.ts';
+import { isVerified } from './plan/verified.ts';
 import type { HostCandidate, PlacedMachine } from './schedule-facts.ts';
 
 /** The objects that VMs depend on. */
@@ -79,11 +80,6 @@ export function candidateOf({ pods, zones }: World, { metadata, spec, status }: 
 export function candidatesIn(world: World, zone: string): readonly HostCandidate[] {
   const all = world.hosts.list().flatMap((host) => candidateOf(world, host) ?? []);
   return all.filter((host) => host.zone === zone);
-}
-
-/** Whether a VM's claim on its host was checked against the others: published before the first call that makes its machine. */
-export function isVerified(vm: VirtualMachine): boolean {
-  return conditionOf(vm, 'Scheduled')?.status === 'True';
 }
 
 /** VMs that have a place in the zone; with `before`, those whose claims come before that VM's. */

@@ -1,4 +1,4 @@
-import { candidate, host, machine, known, silent, stopped, placed, started, checkRow } from './test-rows.ts';
+import { candidate, claims, host, machine, known, silent, stopped, placed, started, checkRow } from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const ROWS: readonly Row[] = [
@@ -15,6 +15,14 @@ const ROWS: readonly Row[] = [
     stage: 'Deleting',
     reason: 'HostUnreachable',
     ready: 'Unknown',
+  },
+  {
+    why: 'a VM that only claimed a place goes at once, although its host is silent',
+    ...{ status: claims, deleting: true, facts: silent, stage: 'Deleting', reason: 'Deleting', finalizer: 'release' },
+  },
+  {
+    why: 'a VM that only claimed a place goes at once, although its host is gone',
+    ...{ status: claims, deleting: true, facts: { host: undefined as never }, stage: 'Deleting', reason: 'Deleting', finalizer: 'release' },
   },
   { why: 'a VM that never had a place goes at once', deleting: true, stage: 'Deleting', reason: 'Deleting', finalizer: 'release' },
   {

@@ -2,6 +2,7 @@ import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-mach
 import type { VmFacts } from './facts.ts';
 import type { Conclusion } from './say.ts';
 import { planUnseen } from './unseen.ts';
+import { isVerified } from './verified.ts';
 
 const STOPPING_LOOK_MS = 2000;
 
@@ -12,6 +13,9 @@ export function planDeletion(vm: VirtualMachine, facts: VmFacts): Conclusion {
   const leaving = (message: string): Conclusion => ({ status: 'False', reason: 'Deleting', message, also: 'moving' });
   const gone: Conclusion = { ...leaving('the machine is gone'), finalizer: 'release' };
   if (status.host === undefined) return gone;
+  // A place that was only claimed has seen no call.
+  const unseen = answer?.known !== true || answer.value === undefined;
+  if (unseen && !isVerified(vm)) return { ...gone, message: 'no machine was made' };
   if (facts.zone === 'absent' || host === undefined || answer?.known !== true) return planUnseen(vm, facts);
   const machine = answer.value;
   // Deleting what is not there leaves the mark that stops an Ensure which is still under way.

@@ -41,6 +41,26 @@ const ROWS: readonly Row[] = [
   { why: 'a place is claimed before it is used', facts: { candidates: [candidate] }, stage: 'Unplaced', reason: 'Scheduled' },
   { why: 'a claim that holds is verified before the first call', status: claims, facts: known(), stage: 'Unverified', reason: 'Scheduled' },
   {
+    why: 'a claim on a host that is down is withdrawn, because nothing was sent there',
+    status: claims,
+    facts: { ...silent, host: { candidate: { ...candidate, ready: false } } },
+    stage: 'Unverified',
+    reason: 'Unschedulable',
+  },
+  {
+    why: 'a claim on a host that is gone is withdrawn, because nothing was sent there',
+    status: claims,
+    facts: { host: undefined as never },
+    stage: 'Unverified',
+    reason: 'Unschedulable',
+  },
+  {
+    why: 'a place that was verified is kept while its host is down, because a machine may be there',
+    status: placed,
+    facts: { ...silent, host: { candidate: { ...candidate, ready: false } } },
+    ...{ stage: 'Unseen', reason: 'HostUnreachable', ready: 'Unknown' },
+  },
+  {
     why: 'a claim that does not fit is withdrawn',
     status: claims,
     facts: { ...known(), placed: [neighbour] },
