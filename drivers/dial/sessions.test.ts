@@ -87,3 +87,37 @@ test('closing an endpoint forgets its session and leaves its machines', async ()
   expect(again.id).not.toBe(first.id);
   expect(await again.driver.machine?.list({ session: again.id, trace: '' }, signal)).toHaveLength(1);
 });
+
+test('hints go on after the stream of a driver that lives on broke', async () => {
+  const ending = new AbortController();
+  let streams = 0;
+  const startedMs = realClock.monotonic();
+  const dial = async (): Promise<Awaited<ReturnType<typeof plugDriver>>> => {
+    const driver = await plugDriver(sim.driver, signal);
+    return {
+      ...driver,
+      async *watch(until) {
+        streams += 1;
+        if (streams > 1) yield* driver.watch(until);
+      },
+    };
+  };
+  const broken = createSessions({ dial, clock: realClock });
+  const { id, driver } = await broken.open('sim', { ...host, uid: 'h-2' }, {}, fence, signal);
+  const reading = (async () => {
+    for await (const hint of broken.hints(AbortSignal.any([ending.signal, AbortSignal.timeout(5000)])))
+      if (hint.uid === 'vm-2') return true;
+    return false;
+  })();
+  while (streams < 2 && !ending.signal.aborted) {
+    await realClock.sleep(20, signal);
+    if (realClock.monotonic() > startedMs + 4000) ending.abort(new Error('it is not watched again'));
+  }
+  await driver.machine?.ensure(
+    { session: id, trace: 'vm-2.1', cause: 'Test', fence },
+    { ...spec, owner: { ...owner, uid: 'vm-2' } },
+    signal,
+  );
+  expect(await reading).toBe(true);
+  await broken.closeAll();
+});

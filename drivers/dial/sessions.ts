@@ -41,6 +41,7 @@ interface Dialled {
 
 const FIRST_WAIT_MS = 1000;
 const LAST_WAIT_MS = 30_000;
+const WATCH_AGAIN_MS = 1000;
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
 
@@ -73,12 +74,23 @@ function hintOf({ endpoints }: Dialled, event: DriverEvent): readonly DeviceHint
 }
 
 /** Tells of everything that a driver says, and of every process of it that is new, until `signal` aborts. */
-async function follow(dialled: Dialled, driver: DialledDriver, tell: (hint: DeviceHint) => void, signal: AbortSignal): Promise<void> {
-  for await (const _ of driver.connections(signal)) {
-    for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
-    for await (const event of driver.watch(signal)) for (const hint of hintOf(dialled, event)) tell(hint);
-    // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
-    for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+async function follow(
+  dialled: Dialled,
+  driver: DialledDriver,
+  tell: (hint: DeviceHint) => void,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { instance } of driver.connections(signal)) {
+    const same = (): boolean => !signal.aborted && driver.instance()?.instance === instance;
+    do {
+      for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+      for await (const event of driver.watch(signal)) for (const hint of hintOf(dialled, event)) tell(hint);
+      // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
+      for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+      // A stream may break although the process lives on, and then nobody announces another connection.
+      if (same()) await clock.sleep(WATCH_AGAIN_MS, signal).catch(() => undefined);
+    } while (same());
   }
 }
 
@@ -126,7 +138,7 @@ function createPool(
   const start = (name: string, address: string, waitMs: number): Dialled => {
     const dialled: Dialled = { driver: options.dial(name, address, ending), endpoints: new Map(), retryAtMs: undefined, waitMs };
     dialled.driver.then(
-      (driver) => void follow(dialled, driver, tell, ending).catch(() => undefined),
+      (driver) => void follow(dialled, driver, tell, options.clock, ending).catch(() => undefined),
       () => {
         dialled.retryAtMs = options.clock.monotonic() + waitMs;
       },
