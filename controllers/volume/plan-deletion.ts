@@ -1,5 +1,6 @@
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { VolumeFacts, VolumeStep } from './plan-facts.ts';
+import { isUntouched } from './plan-pool.ts';
 import type { Conclusion } from './plan-say.ts';
 
 function blocker({ status }: Volume, { claimHolds, holder, clonedBy }: VolumeFacts): string | undefined {
@@ -20,7 +21,7 @@ export function planDeletion(volume: Volume, facts: VolumeFacts, ignorance: Conc
   if (status.pool === undefined) return gone;
   const blocked = blocker(volume, facts);
   if (blocked !== undefined) return { status: 'False', reason: 'InUse', message: blocked, also: 'moving' };
-  if (disk?.known !== true) return ignorance;
+  if (disk?.known !== true) return isUntouched(volume) ? { ...gone, message: 'no disk was made' } : ignorance;
   const found = disk.value;
   if (found === undefined) {
     if (operation?.state === 'running') {

@@ -4,6 +4,12 @@ import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { PoolFact, VolumeFacts } from './plan-facts.ts';
 import type { Conclusion } from './plan-say.ts';
 
+/** Whether a volume has surely sent nothing to the pool that it claims: what it says is published before its first call. */
+export function isUntouched({ status: { volumeId, operation, conditions } }: Volume): boolean {
+  const pending = conditions.some(({ type, reason }) => type === 'Ready' && reason === 'Pending');
+  return pending && volumeId === undefined && operation === undefined;
+}
+
 /** Whether a pool may promise `sizeBytes` more. */
 export function hasRoom({ full, limitBytes, promisedBytes }: PoolFact, sizeBytes: number): boolean {
   return !full && promisedBytes + sizeBytes <= limitBytes;

@@ -1,57 +1,11 @@
 import fc from 'fast-check';
 import { VolumeFields } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
-import type { Disk } from '../../drivers/contract/disk.ts';
 import { stampConditions } from '../runtime/plan.ts';
-import type { PoolFact, VolumeFacts, VolumePlan, VolumeReason, VolumeStep } from './plan-facts.ts';
+import type { VolumeFacts, VolumePlan, VolumeReason, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-
-const GIB = 2 ** 30;
-const NOW = '2026-01-01T00:00:00Z';
-
-interface Have {
-  readonly spec?: object;
-  readonly status?: Partial<Volume['status']>;
-  readonly deleting?: boolean;
-}
-
-function volume({ spec = {}, status = {}, deleting = false }: Have = {}): Volume {
-  const fields = VolumeFields.parse({ spec: { ...('poolSelector' in spec ? {} : { storagePool: 'pool-1' }), size: '10Gi', ...spec } });
-  return {
-    apiVersion: 'storage.lenticular.dev/v1alpha1',
-    kind: 'Volume',
-    metadata: {
-      ...{ name: 'data-1', namespace: 'default', uid: 'v-1', resourceVersion: '9', generation: 2, creationTimestamp: NOW },
-      ...(deleting && { deletionTimestamp: NOW }),
-    },
-    spec: fields.spec,
-    status: { ...fields.status, ...status },
-  };
-}
-
-const pool: PoolFact = {
-  ...{ name: 'pool-1', ready: true, reason: 'AsDeclared', full: false, deleting: false, led: true, allocation: 'Enabled' },
-  ...{ limitBytes: 100 * GIB, promisedBytes: 0 },
-};
-
-function disk(more: Partial<Disk> = {}): Disk {
-  return { id: 'v-1', name: 'data-1', released: false, sizeBytes: 10 * GIB, actualSizeBytes: GIB, publishedTo: [], generation: 1, ...more };
-}
-
-const known = (value?: Disk): Pick<VolumeFacts, 'disk'> => ({ disk: { known: true, value } });
-const silent: Pick<VolumeFacts, 'disk'> = { disk: { known: false, because: 'connection refused', code: 'UNAVAILABLE', reason: 'BACKEND' } };
-
-function facts(more: Partial<VolumeFacts> = {}): VolumeFacts {
-  const rest = { offers: [], capabilities: ['disk.import', 'disk.clone'], wanting: [], claimHolds: false } as const;
-  return { ...rest, pool, ...known(), ...more };
-}
-
-const placed = { pool: 'pool-1' } as const;
-const there = { pool: 'pool-1', volumeId: 'v-1', size: '10Gi' } as const;
-const claim = { virtualMachine: 'vm-1', uid: 'm-1', host: 'host-1', placementEpoch: 3 } as const;
-const wanting = [{ ...claim, hostId: 'h-1' }] as const;
-const held = { ...there, claim };
-const holding = { ...known(disk({ publishedTo: ['h-1'] })), claimHolds: true, claimHostId: 'h-1' } as const;
+import { GIB, NOW, volume, pool, disk, known, silent, facts, placed, there, claim, wanting, held, holding, tried } from './test-facts.ts';
+import type { Have } from './test-facts.ts';
 
 interface Row extends Have {
   readonly why: string;
@@ -63,6 +17,16 @@ interface Row extends Have {
 }
 
 const ROWS: readonly Row[] = [
+  {
+    why: 'a volume that only claimed a pool goes at once, although the pool is gone',
+    ...{ status: placed, deleting: true, facts: { pool: undefined as never, disk: undefined as never } },
+    ...{ reason: 'Deleting', finalizer: 'release' },
+  },
+  {
+    why: 'a volume that may have a disk stays, because its pool is gone',
+    ...{ status: tried, deleting: true, facts: { pool: undefined as never, disk: undefined as never } },
+    reason: 'StoragePoolNotFound',
+  },
   { why: 'a pool that is not there is named', facts: { offers: [] }, reason: 'StoragePoolNotFound' },
   { why: 'a selector that finds nothing says so', spec: { poolSelector: {} }, reason: 'NoPoolMatches' },
   { why: 'a pool is claimed before it is used', facts: { offers: [pool] }, reason: 'Pending' },
@@ -77,7 +41,7 @@ const ROWS: readonly Row[] = [
     facts: { pool: { ...pool, promisedBytes: 95 * GIB } },
     reason: 'PoolFull',
   },
-  { why: 'ignorance is not absence: a silent driver takes no step', status: placed, facts: silent, reason: 'DriverUnreachable' },
+  { why: 'ignorance is not absence: a silent driver takes no step', status: tried, facts: silent, reason: 'DriverUnreachable' },
   { why: 'a disk that is silent while it leaves stays held', status: there, deleting: true, facts: silent, reason: 'DriverUnreachable' },
   { why: 'a disk that was there and is gone is never made again', status: there, reason: 'Missing', stalled: true },
   { why: 'a disk as declared is ready', status: there, facts: known(disk()), reason: 'AsDeclared' },

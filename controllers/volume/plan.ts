@@ -5,7 +5,7 @@ import { claimAfter, unpublishStale } from './plan-claim.ts';
 import { planDeletion } from './plan-deletion.ts';
 import type { VolumeFacts, VolumePlan } from './plan-facts.ts';
 import { planFill } from './plan-fill.ts';
-import { choosePool, hasRoom } from './plan-pool.ts';
+import { choosePool, hasRoom, isUntouched } from './plan-pool.ts';
 import { say } from './plan-say.ts';
 import type { Conclusion } from './plan-say.ts';
 
@@ -44,8 +44,9 @@ function planCreation(volume: Volume, facts: VolumeFacts): Conclusion {
     return { status: 'False', reason: 'PoolDisabled', message: `StoragePool ${pool.name} takes no new disks: ${pool.allocation}` };
   }
   if (!started && !hasRoom(pool, sizeBytes)) {
-    // The claim on the pool is withdrawn, so that it counts against nobody else.
-    return { status: 'False', reason: 'PoolFull', message: `StoragePool ${pool.name} has no room for ${spec.size}`, pool: null };
+    const full: Conclusion = { status: 'False', reason: 'PoolFull', message: `StoragePool ${pool.name} has no room for ${spec.size}` };
+    // An untouched claim is withdrawn, so that it counts against nobody else; behind another, a create may still be under way.
+    return isUntouched(volume) ? { ...full, pool: null } : full;
   }
   if (spec.source !== undefined) return planFill(volume, facts, spec.source);
   return { status: 'False', reason: 'Creating', message: 'making the disk', also: 'moving', steps: [{ do: 'create', sizeBytes }] };
@@ -97,6 +98,7 @@ function conclude(volume: Volume, facts: VolumeFacts): Conclusion {
   const refusal = unsupported(volume);
   if (refusal !== undefined) return refusal;
   if (volume.status.pool === undefined) return choosePool(volume, facts);
+  if (facts.pool === undefined && isUntouched(volume)) return { ...planIgnorance(volume, facts), status: 'False', pool: null };
   if (facts.disk?.known !== true) return planIgnorance(volume, facts);
   return facts.disk.value === undefined ? planCreation(volume, facts) : planDisk(volume, facts, facts.disk.value);
 }
