@@ -43,11 +43,17 @@ function factsOf(facts: Readonly<Record<string, string>>): Record<string, string
   return Object.fromEntries(entries.slice(0, MOST_FACTS).map(([name, value]) => [clip(name, 63), clip(value, 253)]));
 }
 
+/** The id of the machine that is in use, where another one answers now: what is placed on one must not be looked for on the other. */
+export function hostIdBefore({ status }: Host, { device, placed, claimed }: HostFacts): string | undefined {
+  if (device?.known !== true || placed.length + claimed.length === 0) return undefined;
+  return status.hostId === clip(device.value.observation.hostId, 128) ? undefined : status.hostId;
+}
+
 /** What a Host's status shows of its device: what was seen now, or, while nobody answers, what was seen last. */
 export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, 'conditions' | 'observedGeneration'> {
   const allocated = resourcesOf({ ...sumOf(facts.placed), storageBytes: facts.storageBytes });
   const { device } = facts;
-  if (device?.known !== true) {
+  if (device?.known !== true || hostIdBefore(host, facts) !== undefined) {
     const { conditions: _conditions, observedGeneration: _observedGeneration, ...last } = host.status;
     return { ...last, ...(last.capacity !== undefined && { allocated }) };
   }

@@ -188,4 +188,13 @@ describe('planHost', () => {
     const { status } = planHost(host({ outOfService: { bootId: 'b', reason: 'burnt' } }), facts());
     expect(status.conditions.find(({ type }) => type === 'Fenced')).toMatchObject({ status: 'False', reason: 'NotSupported' });
   });
+
+  test('a host whose driver leads to another machine keeps its id for as long as something is placed on it', () => {
+    const used = host({}, { status: { hostId: 'sim-old' } });
+    const { status } = planHost(used, facts({ placed: [vm1] }));
+    expect(status.hostId).toBe('sim-old');
+    expect(status.conditions[0]).toMatchObject({ status: 'False', reason: 'ConfigInvalid' });
+    const free = planHost(used, facts()).status;
+    expect([free.hostId, free.conditions[0]?.reason]).toEqual(['sim-h-1', 'AsDeclared']);
+  });
 });

@@ -3,7 +3,7 @@ import { nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
 import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
 import type { HostFacts } from './plan-facts.ts';
-import { observedFields } from './plan-observed.ts';
+import { hostIdBefore, observedFields } from './plan-observed.ts';
 
 type HostReason = Host['status']['conditions'][number]['reason'];
 type HostStatus = Planned<Host['status']>;
@@ -16,7 +16,14 @@ export interface HostStep {
 
 const UNREACHABLE_LOOK_MS = 5000;
 
-function verdictOf({ spec }: Host, { pod, device, placed, twin }: HostFacts): Verdict<HostReason> {
+/** What keeps the host where it is. */
+function inUse({ placed, claimed }: HostFacts): readonly string[] {
+  return [...placed.map(({ name }) => `VirtualMachine ${name}`), ...claimed.map((name) => `Volume ${name}`)];
+}
+
+function verdictOf(host: Host, facts: HostFacts): Verdict<HostReason> {
+  const { spec } = host;
+  const { pod, device, placed, twin } = facts;
   if (pod === undefined) return { status: 'False', reason: 'PodNotFound', message: `there is no Pod ${spec.pod}` };
   if (device === undefined) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
   if (!device.known) {
@@ -29,6 +36,11 @@ function verdictOf({ spec }: Host, { pod, device, placed, twin }: HostFacts): Ve
       return { status: 'False', reason: 'ConfigInvalid', message: `${where}: ${because}`, also: 'stalled' };
     }
     return { status: 'Unknown', reason: 'DriverUnreachable', message: `the driver ${spec.driver.name} does not answer: ${because}` };
+  }
+  const before = hostIdBefore(host, facts);
+  if (before !== undefined) {
+    const message = `spec.driver leads to machine ${device.value.observation.hostId}, but ${nameList(inUse(facts))} went to ${before}: change it back`;
+    return { status: 'False', reason: 'ConfigInvalid', message, also: 'stalled' };
   }
   if (twin !== undefined) {
     return { status: 'False', reason: 'DuplicateHost', message: `Host ${twin} is the same machine: delete one of them`, also: 'stalled' };
@@ -72,12 +84,8 @@ function asides({ spec, metadata }: Host, { device, placed }: HostFacts): readon
 export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatus> {
   const { metadata } = host;
   const { generation } = metadata;
-  const { placed, claimed, pools } = facts;
-  const blockers = [
-    ...placed.map(({ name }) => `VirtualMachine ${name}`),
-    ...claimed.map((name) => `Volume ${name}`),
-    ...pools.map((name) => `StoragePool ${name}`),
-  ];
+  const { pools } = facts;
+  const blockers = [...inUse(facts), ...pools.map((name) => `StoragePool ${name}`)];
   const deleting = metadata.deletionTimestamp !== undefined;
   const leaves = deleting && blockers.length === 0;
   const verdict: Verdict<HostReason> = leaves

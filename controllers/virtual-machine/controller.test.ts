@@ -175,6 +175,20 @@ describe('A virtual machine', () => {
     expect(statusOf(await cloud.until(data, 'granted', ready)).claim).toMatchObject({ virtualMachine: 'vm-2' });
   }, 30_000);
 
+  test('is not made where another machine answers in place of its host', async () => {
+    await make('VirtualMachine', 'vm-2', { cpus: 1, memory: '1Gi', disks: [{ name: 'data', volume: 'data-1' }] });
+    const { host = '' } = statusOf(await cloud.until(`${VMS}/vm-2`, 'waiting', because('VolumeClaimed')));
+    const path = `${ROOT}/hosts/${host}`;
+    const patched = await cloud.bench.ask('PATCH', `${path}/status`, { body: { status: { hostId: 'another' } } });
+    expect(patched.status).toBe(200);
+    const said = await cloud.until(path, 'refused', because('ConfigInvalid'));
+    expect(condition(said)?.message).toContain('default/vm-2');
+    await change(vm, { disks: [] });
+    const unknown = await cloud.until(`${VMS}/vm-2`, 'unknown', because('HostUnreachable'));
+    expect(condition(unknown)?.message).toContain('in place of another');
+    expect(world().hosts.flatMap(({ machines }) => machines)).toHaveLength(1);
+  }, 30_000);
+
   test('is Unknown while its host does not answer, is not touched, and is Ready again afterwards', async () => {
     const before = mutations();
     cloud.sim.faults.set({ call: '*', count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });
