@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
+import { clip } from '../../apis/meta/sentence.ts';
 import type { Category, ConfigBag } from '../../drivers/contract/driver.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { DriverErrorCode, DriverErrorReason } from '../../drivers/contract/driver-error.ts';
@@ -89,4 +90,11 @@ export function changing(
 export function serviceOf<T>(service: T | undefined, what: string): T {
   if (service !== undefined) return service;
   throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', `the driver serves no ${what}`);
+}
+
+/** Rejects with UNAVAILABLE where another machine answers than the one with this id (undefined: any): what is not there may well be elsewhere. */
+export async function checkIdentity(session: OpenSession, expected: string | undefined, round: Round, signal: AbortSignal): Promise<void> {
+  if (expected === undefined) return;
+  const { hostId } = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
+  if (clip(hostId, 128) !== expected) throw new DriverError('UNAVAILABLE', 'BACKEND', `machine ${hostId} answers in place of ${expected}`);
 }

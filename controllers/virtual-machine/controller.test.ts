@@ -189,6 +189,19 @@ describe('A virtual machine', () => {
     expect(world().hosts.flatMap(({ machines }) => machines)).toHaveLength(1);
   }, 30_000);
 
+  test('keeps its disks where another machine answers in place of its host', async () => {
+    await make('Volume', 'data-2', { storagePool: 'pool-1', size: '1Gi' });
+    const disks = [{ name: 'mine', volume: 'data-2' }];
+    await make('VirtualMachine', 'vm-2', { cpus: 1, memory: '1Gi', disks: [...disks, { name: 'data', volume: 'data-1' }] });
+    const isClaimed = (object: ApiObject | undefined): boolean => statusOf(object).claim?.virtualMachine === 'vm-2';
+    await cloud.until(`${VOLUMES}/data-2`, 'claimed', isClaimed);
+    const { host = '' } = statusOf(await cloud.until(`${VMS}/vm-2`, 'waiting', because('VolumeClaimed')));
+    await cloud.bench.ask('PATCH', `${ROOT}/hosts/${host}/status`, { body: { status: { hostId: 'another' } } });
+    await change(`${VMS}/vm-2`, { disks: [] });
+    const kept = await cloud.until(`${VOLUMES}/data-2`, 'unknown', (object) => condition(object, 'Attached')?.status === 'Unknown');
+    expect(isClaimed(kept)).toBe(true);
+  }, 30_000);
+
   test('is Unknown while its host does not answer, is not touched, and is Ready again afterwards', async () => {
     const before = mutations();
     cloud.sim.faults.set({ call: '*', count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });

@@ -6,16 +6,14 @@ import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { clip } from '../../apis/meta/sentence.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
-import { DriverError } from '../../drivers/contract/driver-error.ts';
-import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
+import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
 import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
@@ -44,12 +42,6 @@ const shardOf = ({ zones }: World, vm: VirtualMachine): string => {
   return name === undefined || zones.get({ name }) === undefined ? 'global' : name;
 };
 
-async function checkIdentity(session: OpenSession, { status }: Host, round: Round, signal: AbortSignal): Promise<void> {
-  const { hostId } = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
-  if (status.hostId === undefined || clip(hostId, 128) === status.hostId) return;
-  throw new DriverError('UNAVAILABLE', 'BACKEND', `machine ${hostId} answers in place of ${status.hostId}`);
-}
-
 async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
   const host: Host | undefined = world.hosts.get({ name: vm.status.host ?? '' });
   const candidate = host === undefined ? undefined : candidateOf(world, host);
@@ -58,7 +50,7 @@ async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Ro
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), vm.metadata.uid, signal);
     // What is not on another machine than the one that it was placed on, may well run there.
-    if (machine === undefined && isVerified(vm)) await checkIdentity(session, host, round, signal);
+    if (machine === undefined && isVerified(vm)) await checkIdentity(session, host.status.hostId, round, signal);
     return { machine, capabilities: session.capabilities };
   }, signal);
   const { hostId } = host.status;

@@ -16,7 +16,7 @@ import type { Disk } from '../../drivers/contract/disk.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, changing, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
+import { ask, changing, checkIdentity, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
@@ -62,6 +62,7 @@ async function askHolder({ world, sessions }: Parts, volume: Volume, round: Roun
   const answer = await ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), claim.uid, signal);
+    if (machine === undefined) await checkIdentity(session, host.status.hostId, round, signal);
     return { machine, canGrow: session.capabilities.includes('machine.grow-disk') };
   }, signal);
   if (!answer.known) return { state: 'unknown', because: answer.because };
