@@ -12,6 +12,7 @@ export interface Have {
   readonly deleting?: boolean;
 }
 
+/** A volume of 10 GiB in pool-1, for rows of the planner's tables. */
 export function volume({ spec = {}, status = {}, deleting = false }: Have = {}): Volume {
   const fields = VolumeFields.parse({ spec: { ...('poolSelector' in spec ? {} : { storagePool: 'pool-1' }), size: '10Gi', ...spec } });
   return {
@@ -31,6 +32,7 @@ export const pool: PoolFact = {
   ...{ limitBytes: 100 * GIB, promisedBytes: 0 },
 };
 
+/** Its disk, as the driver would tell of it. */
 export function disk(more: Partial<Disk> = {}): Disk {
   return { id: 'v-1', name: 'data-1', released: false, sizeBytes: 10 * GIB, actualSizeBytes: GIB, publishedTo: [], generation: 1, ...more };
 }
@@ -40,6 +42,7 @@ export const silent: Pick<VolumeFacts, 'disk'> = {
   disk: { known: false, because: 'connection refused', code: 'UNAVAILABLE', reason: 'BACKEND' },
 };
 
+/** Facts under which nothing is in the way. */
 export function facts(more: Partial<VolumeFacts> = {}): VolumeFacts {
   const rest = { offers: [], capabilities: ['disk.import', 'disk.clone'], wanting: [], claimHolds: false } as const;
   return { ...rest, pool, ...known(), ...more };
