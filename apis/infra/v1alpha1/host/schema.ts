@@ -42,7 +42,7 @@ export const HostSpec = z.strictObject({
 
 /**
  * Pending: not looked at yet. PodNotFound: the pod does not exist. DriverUnknown: no such driver here. ConfigInvalid: the driver refuses
- * the configuration. DriverUnreachable: the driver does not answer. DuplicateHost: another Host object is this machine.
+ * the configuration, or it leads to another machine while something of this one is in use. DriverUnreachable: the driver does not answer. DuplicateHost: another Host object is this machine.
  * MaintenanceBlocked: a VM may not be stopped. Draining: VMs are leaving. InMaintenance: drained as asked. AsDeclared: ready.
  * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers. NotFenced, Fenced: whether it is proven dead.
  * NotSupported: a declared field is not supported yet.
