@@ -68,6 +68,7 @@ export interface ShardBench {
   /** Changes the spec. */
   declare(name: string): Promise<ApiObject>;
   reasonOf(name: string): Promise<string | undefined>;
+  messageOf(name: string): Promise<string | undefined>;
   pause(ms: number): Promise<void>;
   /** Ends everything, and rejects where a rejection was not handled. */
   close(): Promise<void>;
@@ -129,6 +130,7 @@ export async function openShardBench(): Promise<ShardBench> {
     label: (name, labels) => bench.client.patch(ZoneKind, { name }, { metadata: { labels } }, bench.signal),
     declare: (name) => bench.client.patch(ZoneKind, { name }, { spec: { allocation: 'Cordoned' } }, bench.signal),
     reasonOf: async (name) => (await get(name))?.status.conditions[0]?.reason,
+    messageOf: async (name) => (await get(name))?.status.conditions[0]?.message,
     pause: (ms) => REAL_CLOCK.sleep(ms, bench.signal),
     async close() {
       stop.abort(new Error('the test has ended'));

@@ -1,6 +1,7 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Log } from '../../apis/meta/log.ts';
+import { clip } from '../../apis/meta/sentence.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { keyOf, type Client } from '../../client/client.ts';
 import type { Recorder } from '../../client/recorder.ts';
@@ -28,6 +29,8 @@ export interface RoundOptions {
   readonly recorder: Recorder;
   /** Steps that drivers refused for good, by uid and generation of the object. */
   readonly refusals: Map<string, Refusal>;
+  /** Steps that failed in their last try and are tried again, likewise: what is not ready says why. */
+  readonly failures: Map<string, Refusal>;
   /** Throws once this process may no longer be the leader; asked right before each step. */
   readonly check: () => void;
   /** Told when a driver has seen a newer leader than us. */
@@ -44,8 +47,10 @@ interface Condition extends PlannedCondition {
   readonly lastTransitionTime: string;
 }
 
-/** Refusals are remembered for this many objects. */
+/** Refusals and failures are remembered for this many objects. */
 const MAX_REFUSALS = 10_000;
+/** What a condition's message may hold. */
+const MAX_MESSAGE = 1024;
 
 /** One round of one object: observe, plan, publish, take. The only control flow there is. */
 export async function reconcile(
@@ -57,7 +62,8 @@ export async function reconcile(
 ): Promise<RoundEnd> {
   const seen = await observe(controller, object, round, options, signal);
   if ('end' in seen) return seen;
-  const plan = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
+  const planned = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
+  const plan = withFailure(planned, options.failures.get(round.trace));
   const published = await publish(controller, object, plan, options, signal);
   if (published === 'stale') return { end: 'stale' };
   // Nothing of ours may begin on what leaves: its finalizer, which would bring us back to undo it, can no longer be set.
@@ -124,6 +130,16 @@ async function publish(
   }
 }
 
+/** The plan whose Ready says why its step failed the last time, where it is the step's turn again. */
+function withFailure(plan: Plan<{ readonly do: string }, Status>, failure: Refusal | undefined): Plan<{ readonly do: string }, Status> {
+  if (failure === undefined || !plan.steps.some((step) => step.do === failure.step)) return plan;
+  const conditions = plan.status.conditions.map((condition) => {
+    if (condition.type !== 'Ready' || condition.status === 'True') return condition;
+    return { ...condition, message: clip(`${condition.message}; the last try failed: ${failure.message}`, MAX_MESSAGE) };
+  });
+  return { ...plan, status: { ...plan.status, conditions } };
+}
+
 /** Takes our finalizer away; the API lets the object go when it was the last. */
 async function release(
   { kind, finalizer }: AnyController,
@@ -180,6 +196,7 @@ async function takeOne(
   options.check();
   try {
     await controller.take(step, object, round, signal);
+    if (options.failures.get(round.trace)?.step === step.do) options.failures.delete(round.trace);
     return undefined;
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
@@ -187,7 +204,8 @@ async function takeOne(
     const seen = newerEpochOf(error);
     if (seen !== undefined) await options.onStaleEpoch(seen, signal);
     const recovery = recoveryOf(error);
-    if (recovery === 'stop') remember(options.refusals, round.trace, { step: step.do, reason: error.reason, message: error.message });
+    const failure = { step: step.do, reason: error.reason, message: error.message };
+    remember(recovery === 'stop' ? options.refusals : options.failures, round.trace, failure);
     const after = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
     return { end: 'failed', why: `${step.do}: ${error.message}`, ...after };
   }

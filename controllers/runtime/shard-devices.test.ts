@@ -68,6 +68,32 @@ describe('a device that hangs', () => {
   });
 });
 
+describe('a step that fails and is tried again', () => {
+  test('says why on the object, and no more once it has worked', async () => {
+    let tries = 0;
+    const plan = (message: string, steps: readonly { readonly do: string }[], status: 'True' | 'False') => ({
+      steps,
+      status: { conditions: [{ type: 'Ready', status, reason: status === 'True' ? 'AsDeclared' : 'NoHosts', message }] },
+    });
+    await room.make('z');
+    await room.start(
+      toy({
+        observe: () => Promise.resolve(tries),
+        plan: (_object, facts) => (facts === 3 ? plan('made', [], 'True') : plan('making it', [{ do: 'create' }], 'False')),
+        take: () => {
+          tries += 1;
+          return tries < 3
+            ? Promise.reject(new DriverError('NOT_FOUND', 'IMAGE_NOT_FOUND', 'there is no image debina'))
+            : Promise.resolve();
+        },
+      }),
+    );
+    const seen = new Set<string>();
+    await eventually(async () => seen.add((await room.messageOf('z')) ?? '').has('made'), 'made', 10_000);
+    expect([...seen]).toContain('making it; the last try failed: there is no image debina');
+  }, 20_000);
+});
+
 describe('a driver’s refusal', () => {
   const refusing = (given: (Round['refused'] | 'none')[], triggers: readonly Trigger[] = []): AnyController =>
     toy({

@@ -56,6 +56,7 @@ interface Room {
   readonly queue: Queue;
   readonly budget: Budget;
   readonly refusals: Map<string, Refusal>;
+  readonly failures: Map<string, Refusal>;
   /** Keys of the kind's objects, by uid: what a hint names. */
   readonly keys: Map<string, string>;
 }
@@ -67,7 +68,7 @@ export function createShard(options: ShardOptions): Shard {
     const budget = createBudget(CALLS_PER_ENDPOINT, (key) => {
       queue.add(key, PRIORITY.change);
     });
-    return { controller, queue, budget, refusals: new Map(), keys: new Map() };
+    return { controller, queue, budget, refusals: new Map(), failures: new Map(), keys: new Map() };
   });
   return {
     hear: (hint) => {
@@ -105,7 +106,7 @@ async function sweep(rooms: readonly Room[], options: ShardOptions, signal: Abor
 }
 
 /** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
-function listen({ controller, queue, refusals, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
+function listen({ controller, queue, refusals, failures, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
   const own = views.of(controller.kind).onChange(({ old, object }) => {
     const metadata = (object ?? old)?.metadata;
     if (metadata === undefined) return;
@@ -113,6 +114,7 @@ function listen({ controller, queue, refusals, keys }: Room, { views }: ShardOpt
     else if (old !== undefined) {
       keys.delete(old.metadata.uid);
       forget(refusals, old);
+      forget(failures, old);
     }
     queue.add(cacheKey(metadata), metadata.deletionTimestamp === undefined ? PRIORITY.change : PRIORITY.deletion);
   });
@@ -200,7 +202,12 @@ function report({ log, name }: ShardOptions, { kind, metadata }: ApiObject, erro
   else log.error(fields, 'the round failed');
 }
 
-async function round({ controller, refusals }: Room, options: ShardOptions, seen: ApiObject, signal: AbortSignal): Promise<RoundEnd> {
+async function round(
+  { controller, refusals, failures }: Room,
+  options: ShardOptions,
+  seen: ApiObject,
+  signal: AbortSignal,
+): Promise<RoundEnd> {
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
   const late = (): void => {
@@ -213,7 +220,7 @@ async function round({ controller, refusals }: Room, options: ShardOptions, seen
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const refused = refusals.get(traceOf(object));
     const given: Round = { authority: options.authority(), trace: traceOf(object), ...(refused !== undefined && { refused }) };
-    return await reconcile(controller, object, given, { ...options, refusals, onStaleEpoch: options.raise }, both);
+    return await reconcile(controller, object, given, { ...options, refusals, failures, onStaleEpoch: options.raise }, both);
   } finally {
     await inTime();
   }
