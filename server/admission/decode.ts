@@ -39,7 +39,8 @@ function parseJson(text: string): unknown {
 
 function parseYaml(text: string): unknown {
   try {
-    return load(text, { schema: CORE_SCHEMA });
+    // A few aliases of aliases make an object of any size out of a few bytes, or one that holds itself.
+    return load(text, { schema: CORE_SCHEMA, maxAliases: 0 });
   } catch (cause) {
     const where =
       cause instanceof YAMLException && cause.mark !== undefined

@@ -285,6 +285,15 @@ const REFUSED: readonly Refused[] = [
     says: 'operation 0 (test /metadata/name) failed',
   },
   {
+    why: 'a body that repeats itself by aliases of aliases',
+    method: 'POST',
+    path: ZONES,
+    headers: { 'content-type': 'application/yaml' },
+    body: '&a [*a,*a]',
+    status: 400,
+    says: 'the body is not YAML in line 1, column 6: aliases',
+  },
+  {
     why: 'a deletion of another life',
     method: 'DELETE',
     path: `${ZONES}/here`,
