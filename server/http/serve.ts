@@ -91,9 +91,15 @@ function refusalOf(request: IncomingMessage, caller: Caller | undefined): ApiRes
   return errorResponse(new ApiError('MethodNotAllowed', 'the method is not served'), { allow: ALLOW, connection: 'close' });
 }
 
+/** Whether the body stays unread: what nobody in particular may ask for needs none, and thousands of them would fill the memory. */
+function leavesBody({ headers }: IncomingMessage): boolean {
+  const sent = headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
+  return sent && headers.authorization === undefined;
+}
+
 async function requestOf(request: IncomingMessage, caller: Caller, bodyBytes: number, signal: AbortSignal): Promise<ApiRequest> {
   const { path, query } = requestPathOf(request.url ?? '');
-  const body = await readBody(request, bodyBytes, signal);
+  const body = leavesBody(request) ? undefined : await readBody(request, bodyBytes, signal);
   const method = isMethod(request.method) ? request.method : 'GET';
   return { method, path, query, headers: headersOf(request), caller, ...(body === undefined ? {} : { body }) };
 }
@@ -103,6 +109,7 @@ function handlerOf(options: HttpOptions, limits: HttpLimits, streams: Set<AbortC
   async function answer(request: IncomingMessage, response: ServerResponse, controller: AbortController): Promise<void> {
     const { signal } = controller;
     const caller = authenticate(request.headers.authorization);
+    if (leavesBody(request)) response.shouldKeepAlive = false;
     const refusal = refusalOf(request, caller);
     if (caller === undefined || refusal !== undefined) {
       if (refusal !== undefined) await sendResponse(response, refusal, signal);
