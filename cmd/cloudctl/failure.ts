@@ -1,4 +1,5 @@
 import { ApiError, type Status } from '../../apis/meta/api-error.ts';
+import { printableLines } from './print.ts';
 
 /** The Status that a server sent, where the error is one that a server sent. */
 function sentBy({ cause }: ApiError): Partial<Status> | undefined {
@@ -18,5 +19,5 @@ export function mayPass(error: unknown): error is ApiError {
 
 /** The line that a person reads: in kubectl's form where the server refused, so that scripts find the reason. */
 export function failureLine(error: ApiError): string {
-  return isAnswer(error) ? `Error from server (${error.reason}): ${error.message}` : `error: ${error.message}`;
+  return printableLines(isAnswer(error) ? `Error from server (${error.reason}): ${error.message}` : `error: ${error.message}`);
 }

@@ -6,6 +6,7 @@ import { argumentsOf } from './arguments.ts';
 import { durationMs } from './durations.ts';
 import { failureLine } from './failure.ts';
 import { ManifestError, type Manifest } from './manifest.ts';
+import { printableLines } from './print.ts';
 import type { Selection } from './selection.ts';
 import type { Context } from './targets.ts';
 import { UsageError } from './usage-error.ts';
@@ -34,7 +35,7 @@ process.stdout.on('error', () => process.exit(0));
 
 const output = {
   out: (line: string): unknown => process.stdout.write(`${line}\n`),
-  err: (line: string): unknown => process.stderr.write(`${line}\n`),
+  err: (line: string): unknown => process.stderr.write(`${printableLines(line)}\n`),
 };
 
 /** Connects as the options say; nothing is loaded before a command needs it. */

@@ -24,6 +24,10 @@ test('a cell moves no cursor and breaks no line', () => {
   expect(tableRows(table, { wide: false, namespaces: false, prefix: 'zone' })[1]).toEqual(['zone/a [2Jb c']);
 });
 
+test('no column moves a cursor or turns the direction of writing, and none is as wide as what was taken away', () => {
+  expect(columns([['\u001b[31mred\nline', 'x\u202ey', '\u009b2Jz']])).toEqual([' [31mred line   x y   \u00202Jz']);
+});
+
 test('YAML has its keys in order and its lists not indented', () => {
   expect(yamlOf({ b: ['1', { d: 1, c: true }], a: 'true' })).toBe('a: "true"\nb:\n- "1"\n- c: true\n  d: 1\n');
 });

@@ -24,8 +24,9 @@ const LEAST_WIDTH = 6;
 export function columnWriter(): (rows: readonly (readonly string[])[]) => readonly string[] {
   const widths: number[] = [];
   return (rows) => {
-    for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? LEAST_WIDTH, cell.length + 3)));
-    return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join(''));
+    const texts = rows.map((row) => row.map(printable));
+    for (const row of texts) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? LEAST_WIDTH, cell.length + 3)));
+    return texts.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join(''));
   };
 }
 
@@ -34,11 +35,18 @@ export function columns(rows: readonly (readonly string[])[]): readonly string[]
   return columnWriter()(rows);
 }
 
-/** Prints cells without control characters: what an object says must not move a terminal's cursor. */
-function printable(cell: unknown): string {
-  const text = cell === null || cell === undefined ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell);
+/** A text on one line, without what moves a terminal's cursor, changes its colours or turns the direction of writing: objects may say anything. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ');
+}
 
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+/** The same for each line of a text. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+function textOf(cell: unknown): string {
+  return printable(cell === null || cell === undefined ? '' : typeof cell === 'string' ? cell : JSON.stringify(cell));
 }
 
 /** A server's Table as rows of text, header first. */
@@ -53,7 +61,7 @@ export function tableRows(
   ];
   const body = rows.map(({ cells, object }) => {
     const texts = shown.map((index) => {
-      const text = printable(cells[index]);
+      const text = textOf(cells[index]);
       return columnDefinitions[index]?.name === 'Name' && options.prefix !== undefined ? `${options.prefix}/${text}` : text;
     });
     return [...(options.namespaces ? [object?.metadata?.namespace ?? ''] : []), ...texts];

@@ -7,8 +7,10 @@ import { discover, pathOf, resourcesNamed } from '../resources.ts';
 import { targetsOf, type Context } from '../targets.ts';
 import { UsageError } from '../usage-error.ts';
 import { apply } from './apply.ts';
+import { describe as tell } from './describe.ts';
 import { remove } from './delete.ts';
 import { get, type GetOptions } from './get.ts';
+import { tree } from './tree.ts';
 import { wait } from './wait.ts';
 
 const OPTIONS: Omit<GetOptions, 'write'> = {
@@ -59,6 +61,21 @@ describe('cloudctl on an API in the same process', () => {
   ])('$words means $are', ({ words, are }) => {
     const targets = targetsOf(context, words);
     expect(targets.map(({ resource, name }) => (name === undefined ? resource.plural : `${resource.plural}/${name}`))).toEqual(are);
+  });
+
+  test('what an object says moves no cursor, wherever it is told', async () => {
+    const hostile = '\u001b[2J\u009b31m\u202e';
+    const annotations = { 'x.org/a': `a${hostile}\nName: forged` };
+    const conditions = [
+      { type: 'Ready', status: 'False', reason: 'Pending', message: hostile, lastTransitionTime: '2026-01-01T00:00:00Z' },
+    ];
+    const made = await bench.create(ZONES, zone('z', { metadata: { name: 'z', annotations } }));
+    const answer = await bench.ask('PUT', `${ZONES}/z/status`, { body: { ...made, status: { conditions } } });
+    expect(answer.status).toBe(200);
+    expect(await tell(context, ['zone/z'], { selector: undefined, now: 0 }, bench.signal)).toBe(0);
+    await tree(context, { colour: false }, bench.signal);
+    expect(out.join('\n')).toContain('[2J');
+    expect(out.join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
   });
 
   test.each([

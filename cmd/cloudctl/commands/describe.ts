@@ -4,7 +4,7 @@ import type { ApiObject } from '../../../apis/meta/object.ts';
 import { objectOf } from '../api.ts';
 import { failureLine, isAnswer } from '../failure.ts';
 import { conditionsIn } from '../judge.ts';
-import { columns, yamlOf } from '../print.ts';
+import { columns, printable, printableLines, yamlOf } from '../print.ts';
 import { pathOf } from '../resources.ts';
 import { listOf } from '../selection.ts';
 import { targetsOf, type Context } from '../targets.ts';
@@ -62,7 +62,7 @@ function indented(title: string, value: unknown): readonly string[] {
   if (value === undefined) return [];
   return [
     `${title}:`,
-    ...yamlOf(value, { sortKeys: false })
+    ...printableLines(yamlOf(value, { sortKeys: false }))
       .trimEnd()
       .split('\n')
       .map((line) => `  ${line}`),
@@ -72,7 +72,7 @@ function indented(title: string, value: unknown): readonly string[] {
 function pairs(title: string, map: Readonly<Record<string, string>> | undefined): readonly string[] {
   const entries = Object.entries(map ?? {}).filter(([key]) => !key.endsWith('last-applied-configuration'));
   if (entries.length === 0) return [`${title.padEnd(14)}<none>`];
-  return entries.map(([key, value], index) => `${(index === 0 ? title : '').padEnd(14)}${key}=${value}`);
+  return entries.map(([key, value], index) => `${(index === 0 ? title : '').padEnd(14)}${printable(`${key}=${value}`)}`);
 }
 
 function since(time: string, now: number): string {
