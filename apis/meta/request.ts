@@ -20,6 +20,8 @@ export interface ApiRequest {
 
 /** A complete answer. `body` is a JSON value that nobody changes afterwards, or text where the content type is not JSON, or bytes. */
 export interface ApiResponse {
+  /** The same body as JSON text, piece by piece, where it is kept as text: then nobody needs to make `body` first. */
+  readonly pieces?: () => Iterable<string>;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;
@@ -29,6 +31,8 @@ export interface ApiResponse {
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   readonly object: unknown;
+  /** The same as a line of JSON, where one is kept for all who watch. */
+  readonly line?: () => Uint8Array;
 }
 
 /** An answer that goes on: a watch. The iterable ends when the watch does. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { pipeline, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
-import { constants, gzip } from 'node:zlib';
+import { constants, createGzip, gzip } from 'node:zlib';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiResponse, ApiStream, WatchEvent } from '../../apis/meta/request.ts';
@@ -9,7 +10,15 @@ import type { ApiResponse, ApiStream, WatchEvent } from '../../apis/meta/request
 /** Below this a compressed answer costs more than it saves. */
 const MIN_GZIP_BYTES = 128 * 1024;
 
+/** What a watch writes at most before others have their turn. */
+const TURN_BYTES = 256 * 1024;
+
 const compress = promisify(gzip);
+
+/** Lets whatever else is due have its turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 function safeHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value.replaceAll(/[^\t\x20-\x7e]/g, '?')] as const);
@@ -28,21 +37,92 @@ function takesGzip(acceptEncoding: string | undefined): boolean {
 }
 
 /** Writes a complete answer; large ones compressed for clients that take it; a HEAD gets the headers only. */
-export async function sendResponse(response: ServerResponse, answer: ApiResponse, signal: AbortSignal): Promise<void> {
+export async function sendResponse(
+  response: ServerResponse,
+  answer: ApiResponse,
+  options: StreamOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const headers = safeHeaders(answer.headers);
-  if (answer.body !== undefined) headers['content-type'] ??= 'application/json';
-  let bytes = bytesOf(answer.body, headers['content-type'] ?? '');
+  if (answer.pieces === undefined) {
+    if (answer.body !== undefined) headers['content-type'] ??= 'application/json';
+    await sendBytes(response, answer.status, headers, bytesOf(answer.body, headers['content-type'] ?? ''), signal);
+    return;
+  }
+  const pieces = answer.pieces()[Symbol.iterator]();
+  const first = pieces.next();
+  if (first.done === true) throw new ApiError('InternalError', 'an answer had no pieces');
+  const second = pieces.next();
+  if (second.done === true) await sendBytes(response, answer.status, headers, Buffer.from(first.value), signal);
+  else await sendPieces(response, { status: answer.status, headers, begin: [first.value, second.value], rest: pieces }, options, signal);
+}
+
+async function sendBytes(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<void> {
+  let bytes = body;
   if (bytes.length >= MIN_GZIP_BYTES) {
-    headers.vary = [headers.vary, 'Accept-Encoding'].filter((name) => name !== undefined).join(', ');
+    vary(headers);
     if (takesGzip(response.req.headers['accept-encoding'])) {
       bytes = await compress(bytes, { level: constants.Z_BEST_SPEED });
       headers['content-encoding'] = 'gzip';
     }
   }
   if (signal.aborted || response.destroyed) return;
-  if (answer.status !== 304 && answer.status !== 204) headers['content-length'] = String(bytes.length);
-  response.writeHead(answer.status, headers);
+  if (status !== 304 && status !== 204) headers['content-length'] = String(bytes.length);
+  response.writeHead(status, headers);
   response.end(response.req.method === 'HEAD' ? undefined : bytes);
+}
+
+function vary(headers: Record<string, string>): void {
+  headers.vary = [headers.vary, 'Accept-Encoding'].filter((name) => name !== undefined).join(', ');
+}
+
+/** A stream whose compressed bytes go to the client. */
+function zipInto(response: ServerResponse): Writable {
+  const gzipped = createGzip({ level: constants.Z_BEST_SPEED });
+  // A client that goes ends the compression; whoever writes learns of it from the signal.
+  pipeline(gzipped, response, () => undefined);
+  return gzipped;
+}
+
+interface Pieces {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly begin: readonly string[];
+  readonly rest: Iterator<string>;
+}
+
+/** Writes a long answer piece by piece, no faster than the client reads, and lets others have their turn between two pieces. */
+async function sendPieces(
+  response: ServerResponse,
+  { status, headers, begin, rest }: Pieces,
+  options: StreamOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  vary(headers);
+  const zipped = takesGzip(response.req.headers['accept-encoding']);
+  if (zipped) headers['content-encoding'] = 'gzip';
+  response.writeHead(status, headers);
+  if (response.req.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  const sink = zipped ? zipInto(response) : response;
+  const all = (function* () {
+    yield* begin;
+    for (let next = rest.next(); next.done !== true; next = rest.next()) yield next.value;
+  })();
+  for (const piece of all) {
+    if (signal.aborted || response.destroyed) break;
+    if (!sink.write(Buffer.from(piece))) await drained(sink, options, signal);
+    else await turn();
+  }
+  sink.end();
 }
 
 /** An error as a complete answer whose body is a Status. */
@@ -53,14 +133,14 @@ export function errorResponse(error: ApiError, headers: Readonly<Record<string, 
 }
 
 /** Waits until the client has read what was written; rejects when it reads nothing for `stallMs`, or goes. */
-async function drained(response: ServerResponse, options: StreamOptions, signal: AbortSignal): Promise<void> {
+async function drained(sink: Writable, options: StreamOptions, signal: AbortSignal): Promise<void> {
   const done = new AbortController();
   const either = AbortSignal.any([signal, done.signal]);
   const stalled = options.clock.sleep(options.stallMs, either).then(() => {
-    throw new ApiError('Timeout', 'the client reads nothing');
+    throw new ApiError('Expired', 'too old resource version: the client reads nothing; list again');
   });
   try {
-    await Promise.race([once(response, 'drain', { signal: either }), stalled]);
+    await Promise.race([once(sink, 'drain', { signal: either }), stalled]);
   } finally {
     done.abort();
     stalled.catch(() => undefined);
@@ -73,8 +153,21 @@ export interface StreamOptions {
   readonly stallMs: number;
 }
 
-function lineOf(event: WatchEvent): string {
-  return `${JSON.stringify({ type: event.type, object: event.object })}\n`;
+function lineOf(event: WatchEvent): string | Uint8Array {
+  return event.line?.() ?? `${JSON.stringify({ type: event.type, object: event.object })}\n`;
+}
+
+/** Events of one turn leave as one write. */
+function gatherWrites(response: ServerResponse): void {
+  if (response.writableCorked > 0) return;
+  response.cork();
+  setImmediate(() => {
+    sendGathered(response);
+  });
+}
+
+function sendGathered(response: ServerResponse): void {
+  if (response.writableCorked > 0) response.uncork();
 }
 
 /** Writes a watch, one JSON object a line, no faster than the client reads; ends with it, and with an ERROR line where it fails. */
@@ -88,10 +181,17 @@ export async function sendStream(response: ServerResponse, stream: ApiStream, op
     return;
   }
   response.flushHeaders();
+  let unbroken = 0;
   try {
     for await (const event of stream.events) {
       if (signal.aborted) break;
-      if (!response.write(lineOf(event))) await drained(response, options, signal);
+      const line = lineOf(event);
+      gatherWrites(response);
+      unbroken += line.length;
+      if (!response.write(line)) await drained(response, options, signal);
+      else if (unbroken >= TURN_BYTES) await turn();
+      else continue;
+      unbroken = 0;
     }
   } catch (error) {
     if (!signal.aborted) {
@@ -99,5 +199,7 @@ export async function sendStream(response: ServerResponse, stream: ApiStream, op
       response.write(lineOf({ type: 'ERROR', object: statusOf(error) }));
     }
   }
+  // Node puts the end before what is still gathered.
+  sendGathered(response);
   response.end();
 }

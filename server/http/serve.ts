@@ -106,20 +106,21 @@ async function requestOf(request: IncomingMessage, caller: Caller, bodyBytes: nu
 
 function handlerOf(options: HttpOptions, limits: HttpLimits, streams: Set<AbortController>): Handler {
   const { transport, authenticate, clock, log } = options;
+  const pace = { clock, stallMs: limits.stallMs };
   async function answer(request: IncomingMessage, response: ServerResponse, controller: AbortController): Promise<void> {
     const { signal } = controller;
     const caller = authenticate(request.headers.authorization);
     if (leavesBody(request)) response.shouldKeepAlive = false;
     const refusal = refusalOf(request, caller);
     if (caller === undefined || refusal !== undefined) {
-      if (refusal !== undefined) await sendResponse(response, refusal, signal);
+      if (refusal !== undefined) await sendResponse(response, refusal, pace, signal);
       return;
     }
     const result = await transport(await requestOf(request, caller, limits.bodyBytes, signal), signal);
     if ('events' in result) {
       streams.add(controller);
-      await sendStream(response, result, { clock, stallMs: limits.stallMs }, signal);
-    } else await sendResponse(response, result, signal);
+      await sendStream(response, result, pace, signal);
+    } else await sendResponse(response, result, pace, signal);
   }
   return async (request, response, controller) => {
     try {
@@ -129,7 +130,7 @@ function handlerOf(options: HttpOptions, limits: HttpLimits, streams: Set<AbortC
       const error = internalError(thrown);
       if (error.code >= 500) log.error({ err: error, method: request.method, path: pathForLog(request) }, 'a request failed');
       if (response.headersSent) response.destroy();
-      else await sendResponse(response, errorResponse(error, error.code === 413 ? { connection: 'close' } : {}), controller.signal);
+      else await sendResponse(response, errorResponse(error, error.code === 413 ? { connection: 'close' } : {}), pace, controller.signal);
     }
   };
 }
@@ -159,7 +160,13 @@ function applicationOf(handle: Handler, streams: Set<AbortController>, { log, cl
   const failed: ErrorRequestHandler = (error, _request, response, _next) => {
     log.error({ err: internalError(error) }, 'a request failed before it was handled');
     if (response.headersSent) response.destroy();
-    else void sendResponse(response, errorResponse(internalError(error)), new AbortController().signal);
+    else
+      void sendResponse(
+        response,
+        errorResponse(internalError(error)),
+        { clock, stallMs: HTTP_LIMITS.stallMs },
+        new AbortController().signal,
+      );
   };
   app.use(failed);
   return app;

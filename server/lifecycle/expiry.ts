@@ -1,4 +1,5 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
+import { objectOf } from '../registry/entry.ts';
 import type { Resource } from '../registry/resource.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { placeOf, storedResources, type Loop } from './loop.ts';
@@ -21,8 +22,8 @@ function leftMs({ clock }: Loop, { metadata }: ApiObject, lifeMs: number): numbe
 }
 
 function fill(loop: Loop, { resource, deadlines, lifeMs }: Expiring): void {
-  const rows = loop.cache.table(resource.prefix).rows(resource.prefix);
-  const filled = rows.map(({ key, object }) => [key, loop.clock.monotonic() + leftMs(loop, object, lifeMs)] as const);
+  const entries = loop.cache.table(resource.prefix).all(resource.prefix);
+  const filled = entries.map((entry) => [entry.key, loop.clock.monotonic() + leftMs(loop, objectOf(entry), lifeMs)] as const);
   deadlines.clear();
   for (const [key, deadline] of filled.toSorted(([, left], [, right]) => left - right)) deadlines.set(key, deadline);
 }
@@ -32,11 +33,12 @@ async function expire(loop: Loop, { resource, deadlines }: Expiring, signal: Abo
   const table = loop.cache.table(resource.prefix);
   const due = [...deadlines].filter(([, deadline]) => deadline <= now).slice(0, MOST_AT_ONCE);
   for (const [key] of due) {
-    const object = table.get(key);
-    if (object === undefined) {
+    const entry = table.get(key);
+    if (entry === undefined) {
       deadlines.delete(key);
       continue;
     }
+    const object = objectOf(entry);
     const { uid, resourceVersion } = object.metadata;
     await loop.speaker.remove(placeOf(resource, object), { preconditions: { uid, resourceVersion } }, signal).catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error;

@@ -1,6 +1,7 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { apiVersionOf } from '../../apis/meta/kind.ts';
 import type { ApiObject, OwnerReference } from '../../apis/meta/object.ts';
+import { objectOf, type Entry } from '../registry/entry.ts';
 import type { Change } from '../registry/change-log.ts';
 import type { Resource } from '../registry/resource.ts';
 import { placeOf, storedResources, type Loop } from './loop.ts';
@@ -11,82 +12,90 @@ const RESYNC_MS = 60_000;
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 
-interface Entry {
+interface Node {
   readonly resource: Resource;
-  readonly object: ApiObject;
+  readonly entry: Entry;
 }
 
-/** All objects, and who depends on whom, as of one moment. */
+/** All objects that own, are owned or are going, and who depends on whom, as of one moment. */
 interface Graph {
-  readonly byUid: ReadonlyMap<string, Entry>;
-  readonly dependents: ReadonlyMap<string, readonly Entry[]>;
+  readonly byUid: ReadonlyMap<string, Node>;
+  readonly dependents: ReadonlyMap<string, readonly Node[]>;
   /** `apiVersion/kind` of all kinds that are served: an owner of another kind cannot be known to be gone. */
   readonly kinds: ReadonlySet<string>;
 }
 
 /** What is to be done about one object. */
 type Verdict =
-  | { readonly do: 'delete'; readonly entry: Entry; readonly propagation: 'Background' | 'Foreground' }
-  | { readonly do: 'disown'; readonly entry: Entry; readonly uids: readonly string[] }
-  | { readonly do: 'release'; readonly entry: Entry; readonly finalizer: string };
+  | { readonly do: 'delete'; readonly node: Node; readonly propagation: 'Background' | 'Foreground' }
+  | { readonly do: 'disown'; readonly node: Node; readonly uids: readonly string[] }
+  | { readonly do: 'release'; readonly node: Node; readonly finalizer: string };
 
-function ownersOf({ object }: Entry): readonly OwnerReference[] {
-  return object.metadata.ownerReferences ?? [];
+function ownersOf({ entry }: Node): readonly OwnerReference[] {
+  return entry.owners ?? [];
+}
+
+function metadataOf({ entry }: Node): ApiObject['metadata'] {
+  return objectOf(entry).metadata;
 }
 
 function graphOf(loop: Loop): Graph {
-  const entries = storedResources(loop).flatMap((resource) =>
-    loop.cache
-      .table(resource.prefix)
-      .rows(resource.prefix)
-      .map(({ object }) => ({ resource, object })),
-  );
-  const dependents = new Map<string, Entry[]>();
-  for (const entry of entries) {
-    for (const { uid } of ownersOf(entry)) {
-      const known = dependents.get(uid);
-      if (known === undefined) dependents.set(uid, [entry]);
-      else known.push(entry);
+  const tables = storedResources(loop).map((resource) => ({ resource, entries: loop.cache.table(resource.prefix).all(resource.prefix) }));
+  const dependents = new Map<string, Node[]>();
+  for (const { resource, entries } of tables) {
+    for (const entry of entries) {
+      for (const { uid } of entry.owners ?? []) {
+        const known = dependents.get(uid);
+        if (known === undefined) dependents.set(uid, [{ resource, entry }]);
+        else known.push({ resource, entry });
+      }
+    }
+  }
+  const byUid = new Map<string, Node>();
+  for (const { resource, entries } of tables) {
+    for (const entry of entries) {
+      const counts = entry.going || (entry.owners ?? []).length > 0 || dependents.has(entry.uid);
+      if (counts) byUid.set(entry.uid, { resource, entry });
     }
   }
   return {
-    byUid: new Map(entries.map((entry) => [entry.object.metadata.uid, entry])),
+    byUid,
     dependents,
     kinds: new Set(loop.resources.map(({ kind }) => `${apiVersionOf(kind)}/${kind.kind}`)),
   };
 }
 
 /** Whether an owner is known not to be there: no object of that uid where the dependent may have an owner. */
-function isGone({ byUid, kinds }: Graph, { object }: Entry, { apiVersion, kind, uid }: OwnerReference): boolean {
+function isGone({ byUid, kinds }: Graph, node: Node, { apiVersion, kind, uid }: OwnerReference): boolean {
   if (!kinds.has(`${apiVersion}/${kind}`)) return false;
   const owner = byUid.get(uid);
   if (owner === undefined) return true;
-  const { namespace } = owner.object.metadata;
-  return namespace !== undefined && namespace !== object.metadata.namespace;
+  const { namespace } = metadataOf(owner);
+  return namespace !== undefined && namespace !== metadataOf(node).namespace;
 }
 
 function isGoing(graph: Graph, { uid }: OwnerReference, finalizer: string): boolean {
-  const metadata = graph.byUid.get(uid)?.object.metadata;
-  return metadata?.deletionTimestamp !== undefined && (metadata.finalizers ?? []).includes(finalizer);
+  const node = graph.byUid.get(uid);
+  return node?.entry.going === true && (metadataOf(node).finalizers ?? []).includes(finalizer);
 }
 
-function judgeDependent(graph: Graph, entry: Entry): readonly Verdict[] {
-  if (entry.object.metadata.deletionTimestamp !== undefined) return [];
-  const owners = ownersOf(entry);
-  const gone = owners.filter((owner) => isGone(graph, entry, owner));
+function judgeDependent(graph: Graph, node: Node): readonly Verdict[] {
+  if (node.entry.going) return [];
+  const owners = ownersOf(node);
+  const gone = owners.filter((owner) => isGone(graph, node, owner));
   const leaving = owners.filter((owner) => isGoing(graph, owner, FOREGROUND));
   const orphaning = owners.filter((owner) => isGoing(graph, owner, ORPHAN));
   if (owners.length > 0 && gone.length + leaving.length === owners.length) {
-    return [{ do: 'delete', entry, propagation: leaving.length > 0 ? 'Foreground' : 'Background' }];
+    return [{ do: 'delete', node, propagation: leaving.length > 0 ? 'Foreground' : 'Background' }];
   }
   // A solid owner is left: those that go, or wait to go, let the dependent stay with it.
   const uids = [...gone, ...orphaning, ...leaving].map(({ uid }) => uid);
-  return uids.length === 0 ? [] : [{ do: 'disown', entry, uids }];
+  return uids.length === 0 ? [] : [{ do: 'disown', node, uids }];
 }
 
-function judgeOwner({ dependents }: Graph, entry: Entry): readonly Verdict[] {
-  const { metadata } = entry.object;
-  if (metadata.deletionTimestamp === undefined) return [];
+function judgeOwner({ dependents }: Graph, node: Node): readonly Verdict[] {
+  if (!node.entry.going) return [];
+  const metadata = metadataOf(node);
   const of = dependents.get(metadata.uid) ?? [];
   const blocks = of.some((dependent) =>
     ownersOf(dependent).some(({ uid, blockOwnerDeletion }) => uid === metadata.uid && blockOwnerDeletion === true),
@@ -95,11 +104,12 @@ function judgeOwner({ dependents }: Graph, entry: Entry): readonly Verdict[] {
   return free
     .filter((finalizer) => (metadata.finalizers ?? []).includes(finalizer))
     .slice(0, 1)
-    .map((finalizer) => ({ do: 'release', entry, finalizer }));
+    .map((finalizer) => ({ do: 'release', node, finalizer }));
 }
 
 async function act({ speaker }: Loop, verdict: Verdict, signal: AbortSignal): Promise<void> {
-  const { resource, object } = verdict.entry;
+  const { resource, entry } = verdict.node;
+  const object = objectOf(entry);
   const { uid, resourceVersion, finalizers = [], ownerReferences = [] } = object.metadata;
   const place = placeOf(resource, object);
   switch (verdict.do) {
@@ -119,8 +129,8 @@ async function act({ speaker }: Loop, verdict: Verdict, signal: AbortSignal): Pr
 
 /** Whether a change can give the collector work. */
 function matters({ before, after }: Change): boolean {
-  if (after === undefined || after.metadata.deletionTimestamp !== undefined) return true;
-  return before === undefined && (after.metadata.ownerReferences ?? []).length > 0;
+  if (after === undefined || after.going) return true;
+  return before === undefined && (after.owners ?? []).length > 0;
 }
 
 /** Deletes objects whose owners are all gone, foreground and orphan deletion included. What may not be deleted stays, and is tried again. */
@@ -142,7 +152,7 @@ export async function collectGarbage(loop: Loop, signal: AbortSignal): Promise<v
       RESYNC_MS,
       async (stop) => {
         const graph = graphOf(loop);
-        const verdicts = [...graph.byUid.values()].flatMap((entry) => [...judgeDependent(graph, entry), ...judgeOwner(graph, entry)]);
+        const verdicts = [...graph.byUid.values()].flatMap((node) => [...judgeDependent(graph, node), ...judgeOwner(graph, node)]);
         for (const verdict of verdicts) {
           await act(loop, verdict, stop).catch((error: unknown) => {
             if (!(error instanceof ApiError)) throw error;

@@ -1,5 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
+import { objectOf } from '../registry/entry.ts';
 import { isList, isObject, sameJson, valueAt } from '../registry/json.ts';
 import { isNamespaces, keyOf, prefixIn, type Resource } from '../registry/resource.ts';
 import { placeOf, storedResources, timeOf, type Loop } from './loop.ts';
@@ -28,9 +29,14 @@ function contentOf(loop: Loop, namespace: string): readonly Content[] {
     .flatMap((resource) =>
       loop.cache
         .table(resource.prefix)
-        .rows(prefixIn(resource, namespace))
-        .map(({ object }) => ({ resource, object })),
+        .all(prefixIn(resource, namespace))
+        .map((entry) => ({ resource, object: objectOf(entry) })),
     );
+}
+
+/** The namespace that a key of a resource is in; empty where it is in none. */
+function namespaceOf(prefix: string, key: string): string {
+  return key.slice(prefix.length, Math.max(prefix.length, key.lastIndexOf('/')));
 }
 
 function named(content: readonly Content[]): string {
@@ -118,7 +124,15 @@ async function emptyNamespace(loop: Loop, resource: Resource, namespace: ApiObje
 /** Content whose namespace is gone: made by a request that was checked before the namespace went, and written after. */
 function strays(loop: Loop, resource: Resource): readonly Content[] {
   const namespaces = loop.cache.table(resource.prefix);
-  return contentOf(loop, '').filter(({ object }) => namespaces.get(keyOf(resource, '', object.metadata.namespace ?? '')) === undefined);
+  return storedResources(loop)
+    .filter(({ kind }) => kind.scope === 'Namespaced')
+    .flatMap((home) =>
+      loop.cache
+        .table(home.prefix)
+        .all(home.prefix)
+        .filter(({ key }) => namespaces.get(keyOf(resource, '', namespaceOf(home.prefix, key))) === undefined)
+        .map((entry) => ({ resource: home, object: objectOf(entry) })),
+    );
 }
 
 /** Deletes the content of namespaces that are going, then lets them go; says in their status what stands in the way. */
@@ -127,17 +141,12 @@ export async function emptyNamespaces(loop: Loop, signal: AbortSignal): Promise<
   if (resource === undefined) return;
   const bell = createBell(loop.clock);
   const going = new Set<string>();
-  const table = (): readonly ApiObject[] =>
-    loop.cache
-      .table(resource.prefix)
-      .rows(resource.prefix)
-      .map(({ object }) => object);
+  const table = (): readonly ApiObject[] => loop.cache.table(resource.prefix).all(resource.prefix).map(objectOf);
   const silences = storedResources(loop).map(({ prefix }) =>
     loop.cache.listen(prefix, {
-      changed({ before, after }) {
-        const object = after ?? before;
+      changed({ key, before, after }) {
         const isNamespace = prefix === resource.prefix;
-        if (isNamespace ? object?.metadata.deletionTimestamp !== undefined : going.has(object?.metadata.namespace ?? '')) bell.ring();
+        if (isNamespace ? (after ?? before)?.going === true : going.has(namespaceOf(prefix, key))) bell.ring();
       },
       lost: () => {
         bell.ring();

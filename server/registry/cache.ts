@@ -1,11 +1,12 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { WRITES_PER_REVISION, type Store, type StoredList, type StoreEvent } from '../store/store.ts';
-import type { Change } from './change-log.ts';
-import { decodeStored } from './codec.ts';
+import type { Change, ChangeLogLimits } from './change-log.ts';
+import { entryOf, shapeOf, type Entry, type EntryShape } from './entry.ts';
 import { createFreshness } from './freshness.ts';
 import { createProgress } from './progress.ts';
-import { createTable, type Row, type Table } from './table.ts';
+import { createTable, type Table } from './table.ts';
+import type { Resource } from './resource.ts';
 
 /** Hears of every change of one resource, in order, and of `lost`: the cache began anew and knows no changes in between. */
 export interface CacheListener {
@@ -33,15 +34,16 @@ export interface WatchCache {
 export interface WatchCacheOptions {
   readonly store: Store;
   readonly clock: Clock;
-  /** Prefixes of all resources; each ends with a slash. */
-  readonly prefixes: readonly string[];
+  readonly resources: readonly Resource[];
+  readonly history: ChangeLogLimits;
   /** Freezes every object, for tests. */
   readonly freeze: boolean;
   /** Hears why the watch had to begin again. */
   readonly onTrouble: (error: unknown) => void;
 }
 
-const LOG_LIMITS = { changes: 4096, size: 32 * 1024 * 1024 };
+/** How much of its past each resource keeps for watches and continued lists. */
+export const HISTORY: ChangeLogLimits = { changes: 4096, size: 32 * 1024 * 1024 };
 const RETRY_MS = 200;
 
 /** Objects' keys are `group/plural/...`: the prefix of their resource is the first two parts. */
@@ -52,25 +54,29 @@ function prefixOf(key: string): string {
 /** The tables of all resources, and who listens to them. */
 interface Tables {
   readonly of: Map<string, Table>;
+  readonly shapes: ReadonlyMap<string, EntryShape>;
   readonly listeners: ReadonlyMap<string, Set<CacheListener>>;
 }
 
-function fill({ of, listeners }: Tables, { objects, resourceVersion }: StoredList, freeze: boolean): void {
-  const rows = new Map<string, Row[]>([...of.keys()].map((prefix) => [prefix, []]));
-  for (const stored of objects) rows.get(prefixOf(stored.key))?.push({ key: stored.key, object: decodeStored(stored, freeze) });
-  for (const [prefix, filled] of rows) of.set(prefix, createTable(filled, resourceVersion, LOG_LIMITS));
+function fill({ of, shapes, listeners }: Tables, { objects, resourceVersion }: StoredList, history: ChangeLogLimits): void {
+  const rows = new Map<string, Entry[]>([...of.keys()].map((prefix) => [prefix, []]));
+  for (const stored of objects) {
+    const prefix = prefixOf(stored.key);
+    const shape = shapes.get(prefix);
+    if (shape !== undefined) rows.get(prefix)?.push(entryOf(stored, shape));
+  }
+  for (const [prefix, filled] of rows) of.set(prefix, createTable(filled, resourceVersion, history));
   for (const set of listeners.values()) for (const listener of [...set]) listener.lost();
 }
 
 /** Applies one change and lets it be heard of; answers its version. */
-function apply({ of, listeners }: Tables, event: StoreEvent, freeze: boolean): bigint {
+function apply({ of, shapes, listeners }: Tables, event: StoreEvent): bigint {
   const { key, resourceVersion } = event.type === 'put' ? event.object : event;
   const prefix = prefixOf(key);
   const table = of.get(prefix);
-  const change =
-    event.type === 'put'
-      ? table?.put({ key, object: decodeStored(event.object, freeze) }, resourceVersion, event.object.value.length)
-      : table?.remove(key, resourceVersion);
+  const shape = shapes.get(prefix);
+  if (table === undefined || shape === undefined) return resourceVersion;
+  const change = event.type === 'put' ? table.put(entryOf(event.object, shape)) : table.remove(key, resourceVersion);
   if (change !== undefined) for (const listener of [...(listeners.get(prefix) ?? [])]) listener.changed(change);
   return resourceVersion;
 }
@@ -82,9 +88,14 @@ function endOfRevision(resourceVersion: bigint, last: bigint): bigint {
 }
 
 /** A cache over a store; it is empty until it runs. */
-export function createWatchCache({ store, clock, prefixes, freeze, onTrouble }: WatchCacheOptions): WatchCache {
+export function createWatchCache({ store, clock, resources, history, freeze, onTrouble }: WatchCacheOptions): WatchCache {
+  const shapes = new Map(
+    resources.filter(({ kind }) => kind.storedAs === undefined).map((resource) => [resource.prefix, shapeOf(resource, freeze)]),
+  );
+  const prefixes = [...shapes.keys()];
   const tables: Tables = {
-    of: new Map(prefixes.map((prefix) => [prefix, createTable([], 0n, LOG_LIMITS)])),
+    shapes,
+    of: new Map(prefixes.map((prefix) => [prefix, createTable([], 0n, history)])),
     listeners: new Map(prefixes.map((prefix) => [prefix, new Set()])),
   };
   const progress = createProgress(clock);
@@ -94,14 +105,14 @@ export function createWatchCache({ store, clock, prefixes, freeze, onTrouble }: 
   async function follow(signal: AbortSignal): Promise<void> {
     if (!listed) {
       const list = await store.list('', signal);
-      fill(tables, list, freeze);
+      fill(tables, list, history);
       listed = true;
       progress.advance(list.resourceVersion);
     }
     for await (const events of store.watch('', progress.at(), signal)) {
       // All events of a revision come together, so the whole revision has been seen: its last version is reached.
       let last = progress.at();
-      for (const event of events) last = apply(tables, event, freeze);
+      for (const event of events) last = apply(tables, event);
       progress.advance(endOfRevision(last, progress.at()));
     }
   }

@@ -1,11 +1,11 @@
-import type { ApiObject } from '../../apis/meta/object.ts';
+import type { Entry } from './entry.ts';
 
 /** One change of one object; at least one of `before` and `after` is there. */
 export interface Change {
   readonly key: string;
   readonly resourceVersion: bigint;
-  readonly before: ApiObject | undefined;
-  readonly after: ApiObject | undefined;
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
   /** Characters of stored text that this change keeps alive. */
   readonly size: number;
 }
@@ -20,8 +20,8 @@ export interface ChangeLog {
   /** The log holds every change after this version. */
   readonly floor: bigint;
   add(change: Change): void;
-  /** The changes after a version, oldest first; undefined where the log does not reach back that far. */
-  after(resourceVersion: bigint): readonly Change[] | undefined;
+  /** The changes after a version, oldest first and at most `most`; undefined where the log does not reach back that far. */
+  after(resourceVersion: bigint, most?: number): readonly Change[] | undefined;
 }
 
 /** An empty log that begins after `start`. */
@@ -51,7 +51,7 @@ export function createChangeLog(start: bigint, limits: ChangeLogLimits): ChangeL
       size += change.size;
       trim();
     },
-    after(resourceVersion) {
+    after(resourceVersion, most = Infinity) {
       if (resourceVersion < floor) return undefined;
       let low = 0;
       let high = changes.length;
@@ -60,7 +60,7 @@ export function createChangeLog(start: bigint, limits: ChangeLogLimits): ChangeL
         if ((changes[middle]?.resourceVersion ?? 0n) <= resourceVersion) low = middle + 1;
         else high = middle;
       }
-      return changes.slice(low);
+      return changes.slice(low, low + most);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { selects, type LabelSelector } from '../../apis/meta/selector.ts';
+import type { LabelSelector } from '../../apis/meta/selector.ts';
 import { badRequest } from './refusals.ts';
 
 type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
@@ -47,9 +47,8 @@ function checked(expression: Expression | undefined, text: string): Expression {
   );
 }
 
-/** A test of labels from a label selector as a list or watch parameter; ApiError BadRequest where the syntax is wrong. */
-export function parseLabelSelector(text: string): (labels: Readonly<Record<string, string>> | undefined) => boolean {
-  if (text.trim() === '') return () => true;
-  const matchExpressions = requirementsOf(text).map((requirement) => checked(expressionOf(requirement), text));
-  return (labels) => selects({ matchExpressions }, labels);
+/** What a label selector as a list or watch parameter asks for; ApiError BadRequest where the syntax is wrong. */
+export function parseLabelSelector(text: string): Expression[] {
+  if (text.trim() === '') return [];
+  return requirementsOf(text).map((requirement) => checked(expressionOf(requirement), text));
 }

@@ -5,11 +5,16 @@ import type { WatchEvent } from '../../apis/meta/request.ts';
 import type { Store, StoreWrite } from '../store/store.ts';
 import type { WatchCache } from './cache.ts';
 import { decodeStored, encodeStored, withResourceVersion } from './codec.ts';
+import type { Entry } from './entry.ts';
 import { decodeContinuation, encodeContinuation } from './pages.ts';
 import { expired } from './refusals.ts';
 import { keyOf, prefixIn, type Resource } from './resource.ts';
-import type { Row } from './table.ts';
-import { openWatch, type Scope, type WatchStart } from './watcher.ts';
+import { isSelective, matcherOf, nameIn, tokensOf, type Selection } from './selection.ts';
+import type { Rows, Table } from './table.ts';
+import { createEvents, openWatch, type Scope, type WatchStart } from './watcher.ts';
+
+/** Entries looked at in one go. */
+const SLICE = 1024;
 
 /** How new a read must be. `Exact` is the state at one version. */
 export type Freshness =
@@ -19,9 +24,7 @@ export interface ListOptions {
   readonly resource: Resource;
   /** Empty: all namespaces. */
   readonly namespace: string;
-  readonly matches: (object: ApiObject) => boolean;
-  /** Whether `matches` may leave anything out: then what remains cannot be counted. */
-  readonly selective: boolean;
+  readonly selection: Selection;
   readonly freshness: Freshness;
   /** 0: all of them. */
   readonly limit: number;
@@ -30,15 +33,16 @@ export interface ListOptions {
 
 export interface ObjectList {
   readonly resourceVersion: bigint;
-  readonly items: readonly ApiObject[];
+  readonly entries: readonly Entry[];
   readonly continueToken?: string;
+  /** How many are left after this page, where that is known. */
   readonly remaining?: number;
 }
 
 export interface WatchRequest {
   readonly resource: Resource;
   readonly namespace: string;
-  readonly matches: (object: ApiObject) => boolean;
+  readonly selection: Selection;
   readonly freshness: Freshness;
   /** `changes`: only what changes after the version. `state`: first every object; with `markEnd`, a bookmark says where they end. */
   readonly initial: 'changes' | 'state';
@@ -50,9 +54,12 @@ export interface WatchRequest {
 /** A write that did not happen, because the object is not (or no longer) as the caller thought. */
 export type Written = { readonly ok: true; readonly object: ApiObject } | { readonly ok: false; readonly current: ApiObject | undefined };
 
-/** What is true of any object: reads from the watch cache, writes that compare and swap. Objects go in and out in the shape of their resource. */
+/**
+ * What is true of any object: reads from the watch cache, writes that compare and swap. Objects go in and out in the shape of their
+ * resource; entries of the cache are read with `objectIn` and `textIn`.
+ */
 export interface Registry {
-  get(resource: Resource, namespace: string, name: string, freshness: Freshness, signal: AbortSignal): Promise<ApiObject | undefined>;
+  get(resource: Resource, namespace: string, name: string, freshness: Freshness, signal: AbortSignal): Promise<Entry | undefined>;
   list(options: ListOptions, signal: AbortSignal): Promise<ObjectList>;
   watch(request: WatchRequest, signal: AbortSignal): Promise<AsyncIterable<WatchEvent>>;
   /** The object as of now, from the store itself: what a write compares with. */
@@ -63,23 +70,44 @@ export interface Registry {
   remove(resource: Resource, before: ApiObject, signal: AbortSignal): Promise<Written>;
 }
 
-function page(
-  rows: readonly Row[],
-  { resource, matches, limit }: ListOptions,
-  after: string | undefined,
-): { items: ApiObject[]; last?: string; left: number } {
-  const items: ApiObject[] = [];
-  const start = after === undefined ? 0 : rows.findIndex(({ key }) => key > after);
-  if (start < 0) return { items, left: 0 };
-  for (let index = start; index < rows.length; index += 1) {
-    const row = rows[index];
-    if (row === undefined) break;
-    const object = resource.fromStored(row.object);
-    if (!matches(object)) continue;
-    items.push(object);
-    if (limit > 0 && items.length === limit) return { items, last: row.key, left: rows.length - index - 1 };
+/** The rows that can hold what is selected, fewer than all where an index knows better. */
+function rowsNow(table: Table, prefix: string, { resource, namespace, selection }: ListOptions): Rows {
+  const name = nameIn(selection);
+  if (name !== undefined && (namespace !== '' || resource.kind.scope === 'Cluster')) {
+    const entry = table.get(`${prefix}${name}`);
+    return {
+      size: entry === undefined ? 0 : 1,
+      slice: (from) => (entry === undefined || from > 0 ? [] : [entry]),
+      above: (key) => (entry !== undefined && entry.key > key ? 0 : 1),
+    };
   }
-  return { items, left: 0 };
+  const found = tokensOf(resource, selection).map((token) => table.found(prefix, token));
+  const [fewest] = found.toSorted((left, right) => left.size - right.size);
+  return fewest ?? table.rows(prefix);
+}
+
+/** The selected entries of one page, and how many rows are left after it. */
+function page(
+  rows: Rows,
+  { resource, selection, limit }: ListOptions,
+  after: string | undefined,
+): { readonly entries: readonly Entry[]; readonly left: number } {
+  const start = after === undefined ? 0 : rows.above(after);
+  const most = limit === 0 ? rows.size : limit;
+  if (!isSelective(selection)) {
+    const entries = rows.slice(start, start + most);
+    return { entries, left: rows.size - start - entries.length };
+  }
+  const matches = matcherOf(resource, selection);
+  const entries: Entry[] = [];
+  for (let at = start; at < rows.size; at += SLICE) {
+    for (const [index, entry] of rows.slice(at, at + SLICE).entries()) {
+      if (!matches(entry)) continue;
+      entries.push(entry);
+      if (entries.length === most) return { entries, left: rows.size - (at + index) - 1 };
+    }
+  }
+  return { entries, left: 0 };
 }
 
 function keyOfObject(resource: Resource, { metadata }: ApiObject): string {
@@ -93,25 +121,28 @@ function tooOld(at: bigint | undefined, continued: boolean): ApiError {
 
 /** The registry over a store and the cache that follows it. */
 export function createRegistry(store: Store, cache: WatchCache, clock: Clock, freeze: boolean): Registry {
+  const events = createEvents();
+
   async function settle(freshness: Freshness, signal: AbortSignal): Promise<void> {
     if (freshness.want === 'newest') return cache.fresh(signal);
     if (freshness.want !== 'any') return cache.reached(freshness.resourceVersion, signal);
   }
 
   async function list(options: ListOptions, signal: AbortSignal): Promise<ObjectList> {
-    const { resource, namespace, freshness, continueToken, selective } = options;
+    const { resource, namespace, selection, freshness, continueToken } = options;
     const prefix = prefixIn(resource, namespace);
     const continuation = continueToken === undefined ? undefined : decodeContinuation(prefix, continueToken);
     const at = continuation?.resourceVersion ?? (freshness.want === 'exact' ? freshness.resourceVersion : undefined);
     await settle(at === undefined ? freshness : { want: 'exact', resourceVersion: at }, signal);
     const resourceVersion = at ?? cache.position();
     const table = cache.table(resource.prefix);
-    const rows = at === undefined || at === cache.position() ? table.rows(prefix) : table.rowsAt(prefix, at);
+    const rows = at === undefined || at === cache.position() ? rowsNow(table, prefix, options) : table.rowsAt(prefix, at);
     if (rows === undefined) throw tooOld(at, continuation !== undefined);
-    const { items, last, left } = page(rows, options, continuation?.after);
-    if (last === undefined || left === 0) return { resourceVersion, items };
-    const token = encodeContinuation(prefix, { resourceVersion, after: last });
-    return { resourceVersion, items, continueToken: token, ...(!selective && { remaining: left }) };
+    const { entries, left } = page(rows, options, continuation?.after);
+    const last = entries.at(-1);
+    if (last === undefined || left === 0) return { resourceVersion, entries };
+    const token = encodeContinuation(prefix, { resourceVersion, after: last.key });
+    return { resourceVersion, entries, continueToken: token, ...(!isSelective(selection) && { remaining: left }) };
   }
 
   async function write(resource: Resource, object: ApiObject, what: StoreWrite, signal: AbortSignal): Promise<Written> {
@@ -123,16 +154,15 @@ export function createRegistry(store: Store, cache: WatchCache, clock: Clock, fr
   return {
     async get(resource, namespace, name, freshness, signal) {
       await settle(freshness, signal);
-      const object = cache.table(resource.prefix).get(keyOf(resource, namespace, name));
-      return object && resource.fromStored(object);
+      return cache.table(resource.prefix).get(keyOf(resource, namespace, name));
     },
     list,
-    async watch({ resource, namespace, matches, freshness, initial, markEnd, bookmarks, timeoutMs }, signal) {
+    async watch({ resource, namespace, selection, freshness, initial, markEnd, bookmarks, timeoutMs }, signal) {
       await settle(freshness, signal);
-      const scope: Scope = { resource, prefix: prefixIn(resource, namespace), matches };
+      const scope: Scope = { resource, prefix: prefixIn(resource, namespace), matches: matcherOf(resource, selection) };
       const after = 'resourceVersion' in freshness ? freshness.resourceVersion : cache.position();
       const start: WatchStart = initial === 'state' ? { from: 'state', markEnd } : { from: 'version', after };
-      return openWatch(cache, clock, { scope, start, bookmarks, timeoutMs }, signal);
+      return openWatch(cache, clock, events, { scope, start, bookmarks, timeoutMs }, signal);
     },
     async read(resource, namespace, name, signal) {
       const stored = await store.get(keyOf(resource, namespace, name), signal);

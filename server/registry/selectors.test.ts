@@ -3,7 +3,14 @@ import { CATALOG } from '../../apis/catalog.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { parseFieldSelector } from './field-selector.ts';
 import { parseLabelSelector } from './label-selector.ts';
+import { entryOf, shapeOf } from './entry.ts';
 import { resourcesOf } from './resource.ts';
+import { matcherOf } from './selection.ts';
+import { selects } from '../../apis/meta/selector.ts';
+
+function selectsBy(text: string, labels: Readonly<Record<string, string>>): boolean {
+  return selects({ matchExpressions: [...parseLabelSelector(text)] }, labels);
+}
 
 describe('a label selector', () => {
   const labels = { app: 'web', tier: 'front', 'example.org/x': '' };
@@ -24,7 +31,7 @@ describe('a label selector', () => {
     ['example.org/x=', true],
     ['example.org/x in ()', true],
   ])('%j selects: %s', (text, wanted) => {
-    expect(parseLabelSelector(text)(labels)).toBe(wanted);
+    expect(selectsBy(text, labels)).toBe(wanted);
   });
 
   test.each(['=', 'a=b=c', 'a in b', 'a in (b', 'a,,b', ',', 'a b', '!', 'a=$', 'a/b/c=d', 'a>1', `${'a'.repeat(64)}=b`])(
@@ -38,16 +45,14 @@ describe('a label selector', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         try {
-          parseLabelSelector(text)(labels);
+          selectsBy(text, labels);
         } catch (error) {
           expect(error).toMatchObject({ reason: 'BadRequest' });
         }
       }),
     );
     const word = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
-    fc.assert(
-      fc.property(word, word, word, (key, value, other) => parseLabelSelector(`${key}=${value}`)({ [key]: other }) === (value === other)),
-    );
+    fc.assert(fc.property(word, word, word, (key, value, other) => selectsBy(`${key}=${value}`, { [key]: other }) === (value === other)));
   });
 });
 
@@ -59,7 +64,12 @@ describe('a field selector', () => {
     metadata: { name: 'e', namespace: 'n' },
     involvedObject: { name: 'a,b=c', kind: 'Zone' },
   } as unknown as ApiObject;
-  const parse = (text: string): ((of: ApiObject) => boolean) => parseFieldSelector(events ?? fail(), text);
+  const parse = (text: string): ((of: ApiObject) => boolean) => {
+    const resource = events ?? fail();
+    const matches = matcherOf(resource, { labels: [], fields: parseFieldSelector(resource, text) });
+    const stored = { key: `${resource.prefix}n/e`, resourceVersion: 1n };
+    return (of) => matches(entryOf({ ...stored, value: JSON.stringify(of) }, shapeOf(resource, false)));
+  };
   const fail = (): never => {
     throw new Error('no Events');
   };

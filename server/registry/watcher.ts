@@ -1,18 +1,19 @@
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
 import type { WatchEvent } from '../../apis/meta/request.ts';
 import type { WatchCache } from './cache.ts';
 import type { Change } from './change-log.ts';
 import { withResourceVersion } from './codec.ts';
+import { objectIn, textIn, type Entry } from './entry.ts';
 import type { Resource } from './resource.ts';
+import type { Rows, Table } from './table.ts';
 
-/** Which objects a list or watch is about. */
+/** Which objects a watch is about. */
 export interface Scope {
   readonly resource: Resource;
   /** What the keys begin with. */
   readonly prefix: string;
-  readonly matches: (object: ApiObject) => boolean;
+  readonly matches: (entry: Entry) => boolean;
 }
 
 /** Where a watch begins: with all objects as they are now, or after a version. */
@@ -25,16 +26,47 @@ export interface WatchOptions {
   readonly timeoutMs: number;
 }
 
-const BUFFER_EVENTS = 1024;
+/** Makes the events of a resource, and keeps the newest ones for the others who watch it. */
+export type MakeEvent = (resource: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED', entry: Entry, resourceVersion: bigint) => WatchEvent;
+
+const KEPT_EVENTS = 512;
 const BOOKMARK_MS = 60_000;
+/** Changes or objects looked at in one go. */
+const SLICE = 256;
+
+const makeEvent: MakeEvent = (resource, type, entry, resourceVersion) => {
+  let line: Uint8Array | undefined;
+  return {
+    type,
+    get object() {
+      const object = objectIn(resource, entry);
+      return resourceVersion === entry.resourceVersion ? object : withResourceVersion(object, resourceVersion);
+    },
+    line: () => (line ??= Buffer.from(`{"type":"${type}","object":${textIn(resource, entry, resourceVersion)}}\n`)),
+  };
+};
+
+/** A maker of events that keeps the newest of each resource: whoever watches the same gets the same bytes. */
+export function createEvents(): MakeEvent {
+  const kept = new Map<Resource, Map<string, WatchEvent>>();
+  return (resource, type, entry, resourceVersion) => {
+    let events = kept.get(resource);
+    if (events === undefined) kept.set(resource, (events = new Map<string, WatchEvent>()));
+    const name = `${type}${String(resourceVersion)}`;
+    const known = events.get(name);
+    if (known !== undefined) return known;
+    const made = makeEvent(resource, type, entry, resourceVersion);
+    events.set(name, made);
+    if (events.size > KEPT_EVENTS) for (const oldest of events.keys()) if (events.delete(oldest)) break;
+    return made;
+  };
+}
 
 /** What one change is to a watch that sees only some objects: an object that comes into sight was added, one that leaves it was deleted. */
-export function eventOf({ resource, matches }: Scope, { before, after, resourceVersion }: Change): WatchEvent | undefined {
-  const was = before === undefined ? undefined : resource.fromStored(before);
-  const is = after === undefined ? undefined : resource.fromStored(after);
-  const saw = was !== undefined && matches(was);
-  if (is !== undefined && matches(is)) return { type: saw ? 'MODIFIED' : 'ADDED', object: is };
-  return saw ? { type: 'DELETED', object: withResourceVersion(was, resourceVersion) } : undefined;
+function eventOf({ resource, matches }: Scope, { before, after, resourceVersion }: Change, make: MakeEvent): WatchEvent | undefined {
+  const saw = before !== undefined && matches(before);
+  if (after !== undefined && matches(after)) return make(resource, saw ? 'MODIFIED' : 'ADDED', after, resourceVersion);
+  return saw ? make(resource, 'DELETED', before, resourceVersion) : undefined;
 }
 
 function bookmarkOf({ kind, apiVersion }: Resource, position: bigint, initialEventsEnd: boolean): WatchEvent {
@@ -49,108 +81,160 @@ function tooOld(message: string): WatchEvent {
   return { type: 'ERROR', object: statusOf(new ApiError('Expired', message)) };
 }
 
-/** Events between the cache and one slow reader: bounded, and ended by whoever comes first. */
-interface Mailbox {
-  put(event: WatchEvent): void;
+/** What wakes a watch, and what ends it. */
+interface Alarm {
+  /** A change came, a bookmark is due, or the watch ends. */
+  ring(): void;
   end(last?: WatchEvent): void;
-  take(): Promise<readonly WatchEvent[] | undefined>;
+  readonly ended: { readonly last: WatchEvent | undefined } | undefined;
+  heard(): Promise<void>;
 }
 
-function createMailbox(): Mailbox {
-  let waiting: WatchEvent[] = [];
-  let ended = false;
-  let wake: () => void = () => undefined;
-
-  function end(last?: WatchEvent): void {
-    if (ended) return;
-    ended = true;
-    if (last !== undefined) waiting.push(last);
-    wake();
+function createAlarm(): Alarm {
+  let rung = false;
+  let ended: Alarm['ended'];
+  let wake: (() => void) | undefined;
+  function ring(): void {
+    rung = true;
+    wake?.();
   }
-
   return {
-    put(event) {
-      if (ended) return;
-      if (waiting.length >= BUFFER_EVENTS) {
-        end(tooOld('too old resource version: the watch was read too slowly; list again'));
-        return;
-      }
-      waiting.push(event);
-      wake();
+    ring,
+    end(last) {
+      ended ??= { last };
+      ring();
     },
-    end,
-    async take() {
-      if (waiting.length === 0 && !ended) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      const events = waiting;
-      waiting = [];
-      return events.length === 0 && ended ? undefined : events;
+    get ended() {
+      return ended;
+    },
+    async heard() {
+      if (!rung) await new Promise<void>((resolve) => (wake = resolve));
+      wake = undefined;
+      rung = false;
     },
   };
 }
 
-/** What a watch sends before anything changes; undefined where its start is too old. */
-function firstEvents(cache: WatchCache, { scope, start }: WatchOptions): readonly WatchEvent[] | undefined {
-  const { resource, prefix, matches } = scope;
-  const table = cache.table(resource.prefix);
-  if (start.from === 'version') {
-    return table.log
-      .after(start.after)
-      ?.filter(({ key }) => key.startsWith(prefix))
-      .flatMap((change) => eventOf(scope, change) ?? []);
+function* initialEvents({ resource, matches }: Scope, rows: Rows): Iterable<WatchEvent> {
+  for (let at = 0; at < rows.size; at += SLICE) {
+    for (const entry of rows.slice(at, at + SLICE)) {
+      // Not kept: nobody else is at the same place.
+      if (matches(entry)) yield makeEvent(resource, 'ADDED', entry, entry.resourceVersion);
+    }
   }
-  const objects = table.rows(prefix).map(({ object }) => resource.fromStored(object));
-  const added = objects.filter(matches).map((object): WatchEvent => ({ type: 'ADDED', object }));
-  return start.markEnd ? [...added, bookmarkOf(resource, cache.position(), true)] : added;
+}
+
+interface Reading {
+  readonly scope: Scope;
+  readonly table: Table;
+  readonly alarm: Alarm;
+  readonly position: () => bigint;
+  /** True once for each bookmark that is due. */
+  readonly bookmarkDue: () => boolean;
+  readonly make: MakeEvent;
+}
+
+/** The changes after a version: each reader goes through the one log at its own speed, and is too late when the log has moved on. */
+async function* changesAfter(reading: Reading, after: bigint): AsyncGenerator<WatchEvent, void, undefined> {
+  const { scope, table, alarm, position, bookmarkDue, make } = reading;
+  let cursor = after;
+  for (;;) {
+    if (alarm.ended !== undefined) {
+      if (alarm.ended.last !== undefined) yield alarm.ended.last;
+      return;
+    }
+    const changes = table.log.after(cursor, SLICE);
+    if (changes === undefined) {
+      yield tooOld('too old resource version: the watch was read too slowly; list again');
+      return;
+    }
+    for (const change of changes) {
+      cursor = change.resourceVersion;
+      const event = change.key.startsWith(scope.prefix) ? eventOf(scope, change, make) : undefined;
+      if (event !== undefined) yield event;
+    }
+    // More may have come while the reader took these.
+    if (changes.length > 0) continue;
+    // Nothing is missing up to the position: all changes up to it are in the log before it moves.
+    if (bookmarkDue()) yield bookmarkOf(scope.resource, position() > cursor ? position() : cursor, false);
+    else await alarm.heard();
+  }
+}
+
+/** Wakes a watch whenever a bookmark is due; answers whether one is, once for each. */
+function remindOfBookmarks(clock: Clock, alarm: Alarm, signal: AbortSignal): () => boolean {
+  let due = false;
+  async function remind(): Promise<void> {
+    for (;;) {
+      await clock.sleep(BOOKMARK_MS, signal);
+      due = true;
+      alarm.ring();
+    }
+  }
+  remind().catch(() => undefined);
+  return () => {
+    const was = due;
+    due = false;
+    return was;
+  };
 }
 
 /**
  * Watches from this moment on: what is missing between the start and now is there already when this returns. The iterable ends at the
  * timeout, when the signal aborts, or with an ERROR event when events were lost or were not read in time.
  */
-export function openWatch(cache: WatchCache, clock: Clock, options: WatchOptions, signal: AbortSignal): AsyncIterable<WatchEvent> {
-  const { scope, bookmarks, timeoutMs } = options;
-  const mailbox = createMailbox();
+export function openWatch(
+  cache: WatchCache,
+  clock: Clock,
+  make: MakeEvent,
+  options: WatchOptions,
+  signal: AbortSignal,
+): AsyncIterable<WatchEvent> {
+  const { scope, start, bookmarks, timeoutMs } = options;
+  const alarm = createAlarm();
   const done = new AbortController();
   const stopped = AbortSignal.any([signal, done.signal]);
-  const first = firstEvents(cache, options);
-  if (first === undefined) mailbox.end(tooOld('too old resource version: list again'));
-
+  const table = cache.table(scope.resource.prefix);
+  const position = cache.position();
+  const rows = start.from === 'state' ? table.rows(scope.prefix) : undefined;
+  if (start.from === 'version' && start.after < table.log.floor) alarm.end(tooOld('too old resource version: list again'));
   const silence = cache.listen(scope.resource.prefix, {
-    changed(change) {
-      const event = change.key.startsWith(scope.prefix) ? eventOf(scope, change) : undefined;
-      if (event !== undefined) mailbox.put(event);
+    changed: () => {
+      alarm.ring();
     },
     lost: () => {
-      mailbox.end(tooOld('too old resource version: the history was lost; list again'));
+      alarm.end(tooOld('too old resource version: the history was lost; list again'));
     },
   });
-
-  async function sendBookmarks(): Promise<void> {
-    for (;;) {
-      await clock.sleep(BOOKMARK_MS, stopped);
-      mailbox.put(bookmarkOf(scope.resource, cache.position(), false));
-    }
-  }
 
   function close(): void {
     silence();
     done.abort();
-    mailbox.end();
+    alarm.end();
   }
 
   stopped.addEventListener('abort', close, { once: true });
   if (stopped.aborted) close();
-  if (bookmarks) sendBookmarks().catch(() => undefined);
   clock.sleep(timeoutMs, stopped).then(close, () => undefined);
 
+  const reading: Reading = {
+    scope,
+    table,
+    alarm,
+    make,
+    position: () => cache.position(),
+    bookmarkDue: bookmarks ? remindOfBookmarks(clock, alarm, stopped) : () => false,
+  };
   return (async function* () {
     try {
-      yield* first ?? [];
-      for (let events = await mailbox.take(); events !== undefined; events = await mailbox.take()) yield* events;
+      if (rows !== undefined) {
+        for (const event of initialEvents(scope, rows)) {
+          if (alarm.ended !== undefined) break;
+          yield event;
+        }
+        if (start.from === 'state' && start.markEnd && alarm.ended === undefined) yield bookmarkOf(scope.resource, position, true);
+      }
+      yield* changesAfter(reading, start.from === 'version' ? start.after : position);
     } finally {
       close();
     }

@@ -1,6 +1,7 @@
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import { decodeBody, objectOf } from '../admission/decode.ts';
 import { timestampOf } from '../admission/stamp.ts';
+import { objectIn } from '../registry/entry.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../registry/refusals.ts';
 import type { Resource } from '../registry/resource.ts';
 import { checkPlace, textAt } from './place.ts';
@@ -23,7 +24,7 @@ async function checkNamespace(
     (await registry.get(namespaces, '', namespace, { want: 'any' }, signal)) ??
     (await registry.get(namespaces, '', namespace, { want: 'newest' }, signal));
   if (found === undefined) throw notFound(namespaces, namespace);
-  if (found.metadata.deletionTimestamp === undefined) return;
+  if (objectIn(namespaces, found).metadata.deletionTimestamp === undefined) return;
   const because = `unable to create new content in namespace ${namespace} because it is being terminated`;
   const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
   throw forbidden(resource, name, because, [cause]);

@@ -4,7 +4,8 @@ import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiRequest, ApiResponse, ApiStream, Transport } from '../../apis/meta/request.ts';
 import { structuralSchemaOf } from '../../apis/structural.ts';
 import { createAdmission } from '../admission/admit.ts';
-import { createWatchCache, type WatchCache } from '../registry/cache.ts';
+import { createWatchCache, HISTORY, type WatchCache } from '../registry/cache.ts';
+import type { ChangeLogLimits } from '../registry/change-log.ts';
 import { forbidden, methodNotAllowed, noSuchPath } from '../registry/refusals.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { isNamespaces, resourcesOf, type Resource } from '../registry/resource.ts';
@@ -18,7 +19,7 @@ import { listObjects } from './list.ts';
 import { patchObject } from './patch.ts';
 import { deadlineMsOf, queryOf, type Verb } from './query.ts';
 import { representer } from './represent.ts';
-import { jsonAnswer, type Call, type Services } from './services.ts';
+import { jsonAnswer, type Call, type ListAnswer, type Services } from './services.ts';
 import { targetOf, type Target } from './target.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
@@ -39,6 +40,8 @@ export interface ApiOptions {
   readonly documents?: readonly DocumentRoute[];
   /** Hears of what went wrong inside, which clients are not told. */
   readonly onTrouble?: (error: unknown) => void;
+  /** How much of its past each kind keeps; HISTORY where it is not given. */
+  readonly history?: ChangeLogLimits;
   /** Freezes all objects, so that a change of shared data is an error; for tests. */
   readonly freeze?: boolean;
 }
@@ -55,7 +58,7 @@ export interface Api {
   readonly resources: readonly Resource[];
 }
 
-type Operation = (services: Services, call: Call, signal: AbortSignal) => Promise<ApiResponse | ApiStream>;
+type Operation = (services: Services, call: Call, signal: AbortSignal) => Promise<ApiResponse | ApiStream | ListAnswer>;
 
 const OPERATIONS: Readonly<Record<Verb, Operation>> = {
   get: getObject,
@@ -136,16 +139,15 @@ async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal):
   const call = { request, target, query: queryOf(request, verb) };
   const represent = representer(request, target.resource.kind, () => options.clock.now());
   await waitUntilReady(wiring.cache, signal);
-  const operate = (stop: AbortSignal): Promise<ApiResponse | ApiStream> => OPERATIONS[verb](services, call, stop);
+  const operate = (stop: AbortSignal): ReturnType<Operation> => OPERATIONS[verb](services, call, stop);
   return represent(verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal));
 }
 
 /** The API over a store: every request of every kind of the catalog. Call `run` once, then `handle` at will. */
 export function createApi(options: ApiOptions): Api {
-  const { store, catalog, clock, newUid, newSuffix, freeze = false, onTrouble = () => undefined } = options;
+  const { store, catalog, clock, newUid, newSuffix, freeze = false, history = HISTORY, onTrouble = () => undefined } = options;
   const resources = resourcesOf(catalog);
-  const prefixes = [...new Set(resources.map(({ prefix }) => prefix))];
-  const cache = createWatchCache({ store, clock, prefixes, freeze, onTrouble });
+  const cache = createWatchCache({ store, clock, resources, history, freeze, onTrouble });
   const registry = createRegistry(store, cache, clock, freeze);
   const services: Services = {
     registry,

@@ -2,6 +2,8 @@ import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
 import type { Admission } from '../admission/admit.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Entry } from '../registry/entry.ts';
+import type { JsonObject } from '../registry/json.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Query } from './query.ts';
 import type { Target } from './target.ts';
@@ -25,8 +27,15 @@ export interface Call {
   readonly query: Query;
 }
 
+export const JSON_HEADERS = { 'content-type': 'application/json' } as const;
+
+/** A list before it is given a shape: its items stay text for as long as nobody asks for more. */
+export interface ListAnswer extends ApiResponse {
+  readonly list: { readonly resource: Resource; readonly metadata: JsonObject; readonly entries: readonly Entry[] };
+}
+
 /** An answer with a JSON body; every warning becomes a header line that clients show. */
 export function jsonAnswer(status: number, body: unknown, warnings: readonly string[] = []): ApiResponse {
   const lines = warnings.map((warning) => `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, '?'))}`);
-  return { status, headers: { 'content-type': 'application/json', ...(lines.length > 0 && { warning: lines.join(', ') }) }, body };
+  return { status, headers: { ...JSON_HEADERS, ...(lines.length > 0 && { warning: lines.join(', ') }) }, body };
 }

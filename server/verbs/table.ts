@@ -89,12 +89,9 @@ export function partialOf(object: ApiObject): Readonly<Record<string, unknown>> 
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
 }
 
-/** A list of objects without their fields. */
-export function partialListOf(
-  objects: readonly ApiObject[],
-  metadata: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: objects.map(partialOf) };
+/** A list of objects without their fields, before it has any. */
+export function partialListOf(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
 }
 
 function rowObject(object: ApiObject, include: IncludeObject): { readonly object?: unknown } {

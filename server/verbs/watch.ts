@@ -11,13 +11,12 @@ export async function watchObjects({ registry }: Services, call: Call, signal: A
   const { target, query } = call;
   const { resource, namespace } = target;
   const freshness = freshnessOf(query);
-  const { matches } = selectionOf(call);
   const seconds = query.count('timeoutSeconds') ?? 0;
   const events = await registry.watch(
     {
       resource,
       namespace,
-      matches,
+      selection: selectionOf(call),
       freshness,
       ...initialEventsOf(query, freshness),
       bookmarks: query.flag('allowWatchBookmarks'),
