@@ -74,10 +74,46 @@ describe('a JSON patch', () => {
     expect(applyJsonPatch({ a: 1 }, parseJsonPatch([{ op: 'replace', path: '', value: { b: 2 } }]))).toEqual({ b: 2 });
   });
 
+  test('takes an object for an object, whatever it says of its constructor', () => {
+    const value = JSON.parse('{"constructor":"function Array() { [native code] }","length":1000000000}');
+    const operations = parseJsonPatch([
+      { op: 'add', path: '/o', value },
+      { op: 'test', path: '/o', value },
+      { op: 'add', path: '/o/x', value: 1 },
+    ]);
+    expect(applyJsonPatch({}, operations)).toEqual({ o: { ...value, x: 1 } });
+  });
+
+  test('decodes ~1 before ~0', () => {
+    expect(applyJsonPatch({}, parseJsonPatch([{ op: 'add', path: '/a~1b~01', value: 1 }]))).toEqual({ 'a/b~1': 1 });
+  });
+
+  test('that fails names the operation and its path', () => {
+    const operations = parseJsonPatch([
+      { op: 'test', path: '/a', value: 1 },
+      { op: 'remove', path: '/nope' },
+    ]);
+    expect(() => applyJsonPatch({ a: 1 }, operations)).toThrow(/operation 1 \(remove \/nope\) failed/);
+  });
+
   test.each([
     { why: 'a test that fails', patch: [{ op: 'test', path: '/a', value: 2 }], reason: 'Invalid' },
     { why: 'a field that is not there', patch: [{ op: 'remove', path: '/nope' }], reason: 'Invalid' },
     { why: 'a parent that is not there', patch: [{ op: 'add', path: '/x/y', value: 1 }], reason: 'Invalid' },
+    { why: 'the length of a list', patch: [{ op: 'replace', path: '/l/length', value: 1_000_000_000 }], reason: 'Invalid' },
+    { why: 'an index with a leading zero', patch: [{ op: 'replace', path: '/l/00', value: 1 }], reason: 'Invalid' },
+    { why: 'an index past the end', patch: [{ op: 'add', path: '/l/2', value: 1 }], reason: 'Invalid' },
+    { why: 'the place after the last item to remove', patch: [{ op: 'remove', path: '/l/-' }], reason: 'Invalid' },
+    { why: 'an inherited field', patch: [{ op: 'copy', from: '/toString', path: '/b' }], reason: 'Invalid' },
+    { why: 'a move into itself', patch: [{ op: 'move', from: '/l', path: '/l/0' }], reason: 'Invalid' },
+    {
+      why: 'an insertion before very many items',
+      patch: [
+        { op: 'add', path: '/many', value: Array.from({ length: 20_000 }, () => 0) },
+        { op: 'add', path: '/many/0', value: 1 },
+      ],
+      reason: 'Invalid',
+    },
     { why: 'no list', patch: { op: 'remove', path: '/a' }, reason: 'BadRequest' },
     { why: 'no pointer', patch: [{ op: 'remove', path: 'a' }], reason: 'BadRequest' },
     { why: 'an unknown operation', patch: [{ op: 'explode', path: '/a' }], reason: 'BadRequest' },
