@@ -34,8 +34,22 @@ export interface ListAnswer extends ApiResponse {
   readonly list: { readonly resource: Resource; readonly metadata: JsonObject; readonly entries: readonly Entry[] };
 }
 
-/** An answer with a JSON body; every warning becomes a header line that clients show. */
+const WARNING_CHARACTERS = 200;
+/** Clients refuse an answer whose headers are long: Node's own from 16 KiB. */
+const MOST_WARNINGS = 16;
+
+function shortened(warning: string): string {
+  return warning.length > WARNING_CHARACTERS ? `${warning.slice(0, WARNING_CHARACTERS - 3)}...` : warning;
+}
+
+function warningLines(warnings: readonly string[]): readonly string[] {
+  const more = warnings.length - MOST_WARNINGS;
+  const shown = [...warnings.slice(0, MOST_WARNINGS).map(shortened), ...(more > 0 ? [`and ${String(more)} more`] : [])];
+  return shown.map((warning) => `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, '?'))}`);
+}
+
+/** An answer with a JSON body; warnings become header lines that clients show, not more and not longer than a header bears. */
 export function jsonAnswer(status: number, body: unknown, warnings: readonly string[] = []): ApiResponse {
-  const lines = warnings.map((warning) => `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, '?'))}`);
+  const lines = warningLines(warnings);
   return { status, headers: { ...JSON_HEADERS, ...(lines.length > 0 && { warning: lines.join(', ') }) }, body };
 }
