@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, realpath } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ConfigBag, DriverEvent, EndpointRef } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
@@ -17,6 +17,7 @@ import type { HostEndpoint } from './host-endpoint.ts';
 import { shortId } from './identity.ts';
 import { LONGEST_SOCKET_SUFFIX, sweepRemoved } from './machine-record.ts';
 import { createMonitors } from './monitors.ts';
+import { ownFolder } from './own-folder.ts';
 import type { PoolEndpoint } from './pool-endpoint.ts';
 import { adoptMachines, runTicker, settleSoon } from './ticker.ts';
 
@@ -47,16 +48,6 @@ export interface Endpoints {
   drain(session: string): void;
   host(context: CallContext): HostEndpoint;
   pool(context: CallContext): PoolEndpoint;
-}
-
-async function ownFolder(path: string, field: string): Promise<string> {
-  try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    await chmod(path, 0o700);
-    return await realpath(path);
-  } catch {
-    throw configUnusable(field, 'the folder can not be made or used');
-  }
 }
 
 /** A short folder name that stays the same when the endpoint's object is made anew under its name. */
