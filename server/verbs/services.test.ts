@@ -1,7 +1,7 @@
 import { jsonAnswer } from './services.ts';
 
 function warningOf(warnings: readonly string[]): string {
-  return jsonAnswer(200, {}, warnings).headers?.warning ?? '';
+  return jsonAnswer(200, {}, warnings).headers.warning ?? '';
 }
 
 test('a warning is shortened to 200 characters', () => {
