@@ -9,7 +9,7 @@ import { compileRules, type CompiledRules } from './cel.ts';
 import { applyDefaults } from './default.ts';
 import { duplicateItems } from './list-keys.ts';
 import { METADATA_SCHEMA, SentMetadata } from './metadata-schema.ts';
-import { metadataCauses, metadataUpdateCauses } from './metadata.ts';
+import { countCauses, metadataCauses, metadataUpdateCauses } from './metadata.ts';
 import { prune } from './prune.ts';
 import { assemble, stampChanged, stampNew, type Birth } from './stamp.ts';
 import { validate } from './validate.ts';
@@ -89,6 +89,7 @@ function read(resource: Resource, schema: StructuralSchema, sent: Sent): Read {
   const raw = prune(object.metadata ?? {}, METADATA_SCHEMA, 'metadata', unknown);
   const warnings = warningsOf(resource, sent, unknown);
   const metadata = applyDefaults(raw, METADATA_SCHEMA);
+  refuseIf(resource, nameIn(metadata), countCauses(metadata));
   const typed = SentMetadata.safeParse(metadata);
   if (!typed.success) {
     const causes = validate(SentMetadata, metadata, METADATA_SCHEMA).map((cause) => ({
@@ -112,7 +113,7 @@ function fieldCauses(
 }
 
 function refuseIf(resource: Resource, name: string, causes: readonly StatusCause[]): void {
-  if (causes.length > 0) throw invalid(resource, name, causes.slice(0, 64));
+  if (causes.length > 0) throw invalid(resource, name, causes);
 }
 
 /** A namespace is held by the server until its content is gone: that finalizer is not the client's to leave out. */

@@ -1,12 +1,13 @@
 import type { StatusCause } from '../../apis/meta/api-error.ts';
 import type { ObjectMeta } from '../../apis/meta/object.ts';
+import { isList, isObject, valueAt } from '../registry/json.ts';
 import { isNamespaces, type Resource } from '../registry/resource.ts';
 import { duplicate, forbiddenField, invalidValue, required } from './causes.ts';
 import type { SentMetadata } from './metadata-schema.ts';
 import { isLabelName, isLabelValue, isQualifiedName, isSubdomain } from './names.ts';
 
 const ANNOTATIONS_BYTES = 256 * 1024;
-const LIST_LIMIT = 64;
+const MOST = { finalizers: 64, ownerReferences: 64, labels: 4096, annotations: 4096 } as const;
 const STANDARD_FINALIZERS: readonly string[] = ['orphan', 'foregroundDeletion', 'kubernetes'];
 
 const QUALIFIED =
@@ -76,24 +77,19 @@ function ownerCauses({ ownerReferences = [] }: SentMetadata): readonly StatusCau
   ];
 }
 
-function tooMany({ finalizers = [], ownerReferences = [] }: SentMetadata): readonly StatusCause[] {
-  return [['metadata.finalizers', finalizers.length] as const, ['metadata.ownerReferences', ownerReferences.length] as const].flatMap(
-    ([field, count]) =>
-      count > LIST_LIMIT
-        ? [{ reason: 'FieldValueTooMany', message: `Too many: ${String(count)}: must have at most ${String(LIST_LIMIT)} items`, field }]
-        : [],
-  );
+/** What metadata has too many of, whatever it is: counted before anything is walked, so that a million faults are one. */
+export function countCauses(metadata: unknown): readonly StatusCause[] {
+  return Object.entries(MOST).flatMap(([name, most]) => {
+    const value = valueAt(metadata, name);
+    const count = isList(value) ? value.length : isObject(value) ? Object.keys(value).length : 0;
+    const message = `Too many: ${String(count)}: must have at most ${String(most)} items`;
+    return count > most ? [{ reason: 'FieldValueTooMany', message, field: `metadata.${name}` }] : [];
+  });
 }
 
 /** What is wrong with the metadata of an object that shall be stored. */
 export function metadataCauses(resource: Resource, metadata: SentMetadata): readonly StatusCause[] {
-  return [
-    ...nameCauses(resource, metadata.name ?? ''),
-    ...labelCauses(metadata),
-    ...finalizerCauses(metadata),
-    ...ownerCauses(metadata),
-    ...tooMany(metadata),
-  ];
+  return [...nameCauses(resource, metadata.name ?? ''), ...labelCauses(metadata), ...finalizerCauses(metadata), ...ownerCauses(metadata)];
 }
 
 /** What an update may not do to metadata that only the server writes, and what it may not do once deletion has begun. */

@@ -40,17 +40,23 @@ export function forbidden(resource: Resource, name: string, because: string, cau
   });
 }
 
-/** The object breaks rules of its kind: one cause for each. */
+/** More faults than this help nobody, and a body of a million would be answered with a message of as many sentences. */
+const MOST_CAUSES = 64;
+
+/** The object breaks rules of its kind: one cause for each, of very many the first. */
 export function invalid({ kind }: Resource, name: string, causes: readonly StatusCause[]): ApiError {
   return invalidAs(kind.group, kind.kind, name, causes);
 }
 
 /** As `invalid`, for things that are no resource, such as ListOptions. */
 export function invalidAs(group: string, kind: string, name: string, causes: readonly StatusCause[]): ApiError {
-  const sentences = causes.map(({ field, message }) => (field === undefined ? message : `${field}: ${message}`));
+  const shown = causes.slice(0, MOST_CAUSES);
+  const more = causes.length - shown.length;
+  const sentences = shown.map(({ field, message }) => (field === undefined ? message : `${field}: ${message}`));
+  if (more > 0) sentences.push(`and ${String(more)} more`);
   const all = sentences.length === 1 ? (sentences[0] ?? '') : `[${sentences.join(', ')}]`;
   return new ApiError('Invalid', `${group === '' ? kind : `${kind}.${group}`} "${name}" is invalid: ${all}`, {
-    details: { name, ...(group !== '' && { group }), kind, causes },
+    details: { name, ...(group !== '' && { group }), kind, causes: shown },
   });
 }
 
