@@ -121,9 +121,9 @@ async function makePool(bag: ConfigBag, dir: string, { options, leaders, changed
   return pool;
 }
 
-async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string): Promise<string> {
+async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string, signal: AbortSignal): Promise<string> {
   if (ref.category === 'machine') {
-    const dir = await ownFolder(parseHostConfig(bag).stateDir ?? join(stateDir, 'hosts', folderName(ref)), 'stateDir');
+    const dir = await ownFolder(parseHostConfig(bag).stateDir ?? join(stateDir, 'hosts', folderName(ref)), 'stateDir', signal);
     if (Buffer.byteLength(dir + LONGEST_SOCKET_SUFFIX) > MAX_SOCKET_PATH_BYTES) {
       throw configUnusable(
         'stateDir',
@@ -132,7 +132,7 @@ async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string): Promi
     }
     return dir;
   }
-  return ownFolder(parsePoolConfig(bag).dir ?? join(stateDir, 'pools', folderName(ref)), 'dir');
+  return ownFolder(parsePoolConfig(bag).dir ?? join(stateDir, 'pools', folderName(ref)), 'dir', signal);
 }
 
 /** Makes an endpoint at its first session; those that lie in the same folder are one. */
@@ -143,7 +143,7 @@ function createMaker(
   const probe = createAcceleratorProbe({ stateDir: options.stateDir, program: 'qemu-system-x86_64', clock: options.clock }, options.life);
   const leaders = createFenceGuard(options.stateDir);
   return async (ref, config, dir) => {
-    await ownFolder(options.stateDir, 'stateDir');
+    await ownFolder(options.stateDir, 'stateDir', options.life);
     const sessions = new Set<string>();
     const life = new AbortController();
     const making: Making = {
@@ -191,7 +191,7 @@ export function createEndpoints(options: QemuDriverOptions, hub: EventHub): Endp
     async open(ref, config, signal) {
       configSchemaOf(ref.category);
       checkUid('endpoint.uid', ref.uid);
-      const dir = await locate(ref, config, options.stateDir);
+      const dir = await locate(ref, config, options.stateDir, signal);
       signal.throwIfAborted();
       const key = `${ref.category} ${dir}`;
       const opening = byFolder.get(key) ?? make(ref, config, dir);

@@ -12,7 +12,8 @@ async function folderAt(path: string, field: string): Promise<{ readonly real: s
 }
 
 /** The real path of a folder that only its owner can write to, made where it is missing; an operator's folder keeps the mode that it has. */
-export async function ownFolder(path: string, field: string): Promise<string> {
+export async function ownFolder(path: string, field: string, signal: AbortSignal): Promise<string> {
+  signal.throwIfAborted();
   const { real, mode } = await folderAt(path, field);
   if ((mode & 0o022) !== 0) throw configUnusable(field, 'the folder is writable by its group or by others: chmod go-w it');
   return real;
