@@ -75,7 +75,7 @@ const everywhere = [
 const nobody = [
   forbid('nobody-imports-cmd', 'Wiring is the last thing that happens; who needs it is upside down.', ROOMS, '^cmd/'),
   forbid('nobody-imports-test', 'Whole-system tests look at the house from outside.', SHIPPED, '^test/'),
-  forbid('nobody-imports-hack', 'Developers’ scripts are not shipped.', SHIPPED, '^hack/'),
+  forbid('nobody-imports-hack', 'Developers’ scripts and benchmarks are not shipped.', SHIPPED, '^(hack|bench)/'),
   forbid(
     'cloudctl-speaks-only-the-api',
     'What the CLI can do, every client can do.',
@@ -243,7 +243,7 @@ const fences = [
     'few-start-processes',
     'A process that is started is a process that must be found and ended again.',
     {
-      pathNot: ['^(drivers/dial|test|hack)/', DRIVER],
+      pathNot: ['^(drivers/dial|test|hack|bench)/', DRIVER],
     },
     builtin('child_process', 'cluster'),
   ),

@@ -19,7 +19,7 @@ const tests = ['**/*.test.ts', 'test/**/*.ts'];
 /** Suites that several implementations run: they hold describe blocks, as tests do. */
 const suites = ['**/conformance*.ts', '**/conformance/**/*.ts'];
 /** Programs: what starts when Node is given the file (a worker is one). */
-const programs = ['cmd/*/main.ts', '**/*-worker.ts', 'hack/*.ts'];
+const programs = ['cmd/*/main.ts', '**/*-worker.ts', 'hack/*.ts', 'bench/*.ts'];
 const generated = ['drivers/contract/gen/**', 'manifests/crds/**'];
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];

@@ -21,7 +21,7 @@ export interface Checker {
   check(options: { readonly fix: boolean }, signal: AbortSignal): Promise<Verdict>;
 }
 
-const ROOMS = ['apis', 'server', 'client', 'controllers', 'drivers', 'cmd', 'test', 'hack'];
+const ROOMS = ['apis', 'server', 'client', 'controllers', 'drivers', 'cmd', 'test', 'hack', 'bench'];
 const CACHE = 'node_modules/.cache';
 
 /** Why a program gave no answer to read; tools are silent where all is well, so this stands only for their failure. */

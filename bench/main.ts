@@ -1,0 +1,143 @@
+import { accessSync, constants } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { machineState } from './machine-state.ts';
+import { plotOf } from './plot.ts';
+import { number, tableOf, verdicts, type Measured } from './report.ts';
+import { fill } from './fill.ts';
+import { startSide, type Side, type SideName } from './side.ts';
+import type { Circumstances, Sample, Workload } from './workload.ts';
+import { CREATE } from './p01-create.ts';
+import { GET } from './p03-get.ts';
+import { LIST } from './p04-list.ts';
+
+// npm run bench -- [--only P1,P4] [--rounds 5] [--scale 1] [--objects 100000]
+
+const WORKLOADS: readonly Workload[] = [GET, LIST, CREATE];
+const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
+const OUT = join(import.meta.dirname, 'out');
+
+interface Options {
+  readonly workloads: readonly Workload[];
+  readonly rounds: number;
+  readonly objects: number;
+  readonly scale: number;
+  readonly peerProgram: string;
+}
+
+/** A mistake of whoever started the program, told without a stack. */
+class UsageError extends Error {}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new UsageError(`--${name} must be a number above 0, not ${JSON.stringify(text)}`);
+  return value;
+}
+
+function readOptions(): Options {
+  const text = (value: string) => ({ type: 'string', default: value }) as const;
+  const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: text('5'), scale: text('1') } });
+  const wanted = values.only?.split(',').map((id) => id.trim().toUpperCase());
+  const unknown = wanted?.filter((id) => !WORKLOADS.some((workload) => workload.id === id)) ?? [];
+  if (unknown.length > 0)
+    throw new UsageError(`--only: no workload ${unknown.join(', ')}; there are ${WORKLOADS.map(({ id }) => id).join(', ')}`);
+  const scale = positive('scale', values.scale);
+  return {
+    workloads: WORKLOADS.filter(({ id }) => wanted?.includes(id) ?? true),
+    rounds: Math.ceil(positive('rounds', values.rounds)),
+    scale,
+    objects: Math.max(1_000, Math.round(100_000 * scale)),
+    peerProgram: peerProgram(),
+  };
+}
+
+function peerProgram(): string {
+  const folder = process.env.KUBEBUILDER_ASSETS ?? '';
+  const program = join(folder, 'crd-apiserver');
+  try {
+    if (folder !== '') accessSync(program, constants.X_OK);
+  } catch {
+    throw new UsageError(`KUBEBUILDER_ASSETS is ${folder}, which holds no executable crd-apiserver`);
+  }
+  if (folder === '') throw new UsageError('set KUBEBUILDER_ASSETS to a folder that holds crd-apiserver, the server to compare with');
+  return program;
+}
+
+async function measure(workload: Workload, side: Side, folder: string, circumstances: Circumstances): Promise<Measured> {
+  const about = { workload: workload.id, round: circumstances.round, side: side.name, machine: machineState(folder) };
+  try {
+    const sample: Sample = await workload.run(side, circumstances);
+    const figures = Object.entries(sample).map(([name, value]) => `${name} ${number(value)}`);
+    const { load, fsyncP50Ms } = about.machine;
+    console.log(
+      `${workload.id} round ${about.round} ${side.name.padEnd(11)} load ${number(load)} fsync ${number(fsyncP50Ms)} ms | ${figures.join(', ')}`,
+    );
+    return { ...about, sample };
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    console.log(`${workload.id} round ${about.round} ${side.name}: FAILED: ${failure}`);
+    return { ...about, failure };
+  }
+}
+
+async function startAll(folder: string, peer: string): Promise<readonly Side[]> {
+  const started: Side[] = [];
+  try {
+    for (const name of SIDES) started.push(await startSide(name, join(folder, name), peer));
+    return started;
+  } catch (error) {
+    await endAll(started);
+    throw error;
+  }
+}
+
+async function endAll(sides: readonly Side[]): Promise<void> {
+  await Promise.all(sides.map((side) => side.end()));
+}
+
+/** Runs workloads on the same sides: side after side in each round, so that what disturbs the machine disturbs all alike. */
+async function runOn(workloads: readonly Workload[], filled: boolean, folder: string, options: Options): Promise<readonly Measured[]> {
+  const sides = await startAll(folder, options.peerProgram);
+  const measured: Measured[] = [];
+  try {
+    if (filled) for (const side of sides) console.log(`filled ${side.name}: ${await fill(side, options.objects)}`);
+    for (const workload of workloads) {
+      for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
+        for (const side of sides) measured.push(await measure(workload, side, folder, { ...options, round }));
+      }
+    }
+  } finally {
+    await endAll(sides);
+  }
+  return measured;
+}
+
+async function bench(options: Options): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'lenticular-bench-'));
+  const measured: Measured[] = [];
+  try {
+    const filled = options.workloads.filter(({ on }) => on === 'filled');
+    if (filled.length > 0) measured.push(...(await runOn(filled, true, folder, options)));
+    for (const workload of options.workloads.filter(({ on }) => on === 'fresh'))
+      measured.push(...(await runOn([workload], false, folder, options)));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const all = verdicts(measured, options.workloads);
+  await mkdir(OUT, { recursive: true });
+  const { rounds, objects, scale } = options;
+  await writeFile(join(OUT, 'report.json'), JSON.stringify({ rounds, objects, scale, verdicts: all, measured }, null, 2));
+  await writeFile(join(OUT, 'report.svg'), plotOf(all));
+  console.log(`\n${tableOf(all)}`);
+  if (measured.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+}
+
+try {
+  await bench(readOptions());
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 2;
+}
