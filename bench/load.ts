@@ -52,6 +52,11 @@ async function closedLoop(job: ClosedJob): Promise<Outcome> {
   const connections = await openAll(job, clients);
   const tally = newTally();
   let number = 0;
+  const preparation = newTally();
+  for (const [client, connection] of connections.entries()) {
+    for (let each = 0; each < (requests.unmeasured ?? 0); each += 1)
+      requests.read?.(await askOne(connection, requests.next(0, client), true, preparation), client);
+  }
   const start = performance.now();
   const until = start + seconds * 1_000;
   await Promise.all(
@@ -86,7 +91,15 @@ async function writeAtRate(job: RateJob, connections: readonly Connection[], wat
   );
 }
 
-const SETTLE_MS = 2_000;
+/** The last events may be late; when none has come for so long, no more will. */
+const SILENT_MS = 3_000;
+
+async function settled(watchers: Watchers): Promise<void> {
+  for (let before = -1, now = watchers.delivered(); now !== before && now < watchers.expected; now = watchers.delivered()) {
+    before = now;
+    await delay(SILENT_MS);
+  }
+}
 
 async function atRate(job: RateJob): Promise<Outcome> {
   const { path, watchers: healthy, stalled } = job.watch ?? { path: '', watchers: 0, stalled: 0 };
@@ -104,7 +117,7 @@ async function atRate(job: RateJob): Promise<Outcome> {
   const start = performance.now();
   await writeAtRate(job, connections, watchers, tally);
   const took = performance.now() - start;
-  if (watchers !== undefined) await delay(SETTLE_MS);
+  if (watchers !== undefined) await settled(watchers);
   const stalledClosed = hanging.filter((connection) => connection.closed()).length;
   const events = watchers === undefined ? {} : { events: { ...watchers.result(), stalledClosed } };
   for (const connection of [...connections, ...watching, ...hanging]) connection.close();

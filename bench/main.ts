@@ -10,12 +10,20 @@ import { fill } from './fill.ts';
 import { startSide, type Side, type SideName } from './side.ts';
 import type { Circumstances, Sample, Workload } from './workload.ts';
 import { CREATE } from './p01-create.ts';
+import { UPDATE } from './p02-update.ts';
+import { SELECTORS } from './p05-selectors.ts';
+import { MEMORY } from './p06-memory.ts';
+import { WATCH } from './p07-watch.ts';
+import { FAN_OUT } from './p08-fan-out.ts';
+import { STALLED } from './p09-stalled.ts';
+import { RESTART } from './p14-restart.ts';
+import { LEASES_RENEWED } from './p15-leases.ts';
 import { GET } from './p03-get.ts';
 import { LIST } from './p04-list.ts';
 
 // npm run bench -- [--only P1,P4] [--rounds 5] [--scale 1] [--objects 100000]
 
-const WORKLOADS: readonly Workload[] = [GET, LIST, CREATE];
+const WORKLOADS: readonly Workload[] = [GET, LIST, SELECTORS, MEMORY, RESTART, CREATE, UPDATE, WATCH, STALLED, FAN_OUT, LEASES_RENEWED];
 const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
 const OUT = join(import.meta.dirname, 'out');
 

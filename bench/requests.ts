@@ -6,6 +6,8 @@ import { lease, leasesPath, machine, machinesPath, nameOf, SEQUENCE } from './ob
 export interface Requests {
   /** The request with this number, for this one of the clients. */
   next(number: number, client: number): Buffer;
+  /** So many first requests of each client prepare the others and are not counted. */
+  readonly unmeasured?: number;
   /** Where the next request follows from an answer: reads it. */
   readonly read?: (body: string, client: number) => void;
 }
@@ -20,14 +22,15 @@ function puts(target: Target, { namespace, objects, noop }: PutShape, clients: n
   const turns = Array.from({ length: clients }, () => 0);
   const current = Array.from({ length: clients }, () => 0);
   return {
+    unmeasured: Math.ceil(objects / clients),
     next(number, client) {
       const mine = Math.max(1, Math.floor((objects - client - 1) / clients) + 1);
       const index = client + clients * ((turns[client] ?? 0) % mine);
       const path = `${machinesPath(namespace)}/${nameOf(index)}`;
       current[client] = index;
       const resourceVersion = versions.get(index);
-      if (resourceVersion === undefined) return requestBytes(target, 'GET', path);
       turns[client] = (turns[client] ?? 0) + 1;
+      if (resourceVersion === undefined) return requestBytes(target, 'GET', path);
       const object = JSON.parse(machine(index)) as { metadata: { annotations: Record<string, string>; resourceVersion?: string } };
       object.metadata.resourceVersion = resourceVersion;
       if (!noop) object.metadata.annotations[SEQUENCE] = `${number}-${resourceVersion}`;
@@ -60,11 +63,12 @@ export function requestsOf(target: Target, shape: Shape, clients: number): Reque
       return puts(target, shape, clients);
     case 'patch-status':
     case 'patch-sequence': {
+      // From 1: the objects are created with 0.
       const suffix = shape.verb === 'patch-status' ? '/status' : '';
       const body = (number: number): object =>
         shape.verb === 'patch-status'
           ? { status: { host: `host-${number}` } }
-          : { metadata: { annotations: { [SEQUENCE]: String(number) } } };
+          : { metadata: { annotations: { [SEQUENCE]: String(number + 1) } } };
       return {
         next: (number) => {
           const path = `${machinesPath(shape.namespace)}/${nameOf(number % shape.objects)}${suffix}`;

@@ -6,6 +6,9 @@ import { SEQUENCE } from './objects.ts';
 export interface Watchers {
   /** The write with this number is acknowledged now. */
   acknowledged(number: number): void;
+  readonly expected: number;
+  /** How many events have come. */
+  delivered(): number;
   result(): {
     readonly expected: number;
     readonly delivered: number;
@@ -31,7 +34,7 @@ function numberIn(data: Buffer, from: number, to: number): number {
   if (mark < 0 || mark > to) return -1;
   let number = 0;
   for (let at = mark + MARK.length; at < to && data[at] !== QUOTE; at += 1) number = number * 10 + (data[at] ?? 0) - ZERO;
-  return number;
+  return number - 1;
 }
 
 /** Calls back with the number of each event in a stream that comes in pieces. */
@@ -60,10 +63,12 @@ export async function openWatchers(connections: readonly Connection[], request: 
   /** Events that came before the answer to their write: no time at all. */
   let early = 0;
   const times: number[] = [];
+  let arrived = 0;
   await Promise.all(
     connections.map(async (connection, index) => {
       const counts = seen[index] ?? new Uint8Array(total);
       const read = eventReader((number) => {
+        arrived += 1;
         counts[number] = (counts[number] ?? 0) + 1;
         const at = acknowledgedAt[number] ?? 0;
         if (at === 0) early += 1;
@@ -74,6 +79,8 @@ export async function openWatchers(connections: readonly Connection[], request: 
     }),
   );
   return {
+    expected: total * connections.length,
+    delivered: () => arrived,
     acknowledged(number) {
       acknowledgedAt[number] = performance.now();
     },

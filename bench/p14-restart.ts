@@ -1,0 +1,16 @@
+import { FILLED, type Workload } from './workload.ts';
+
+/** P14: from the start after kill -9 of server and store to the first answered list. */
+export const RESTART: Workload = {
+  id: 'P14',
+  title: 'kill -9 with 100k objects, start again',
+  on: 'filled',
+  rounds: 3,
+  targets: [
+    { says: 'ready <= 5 s', figure: 'seconds', of: 'absolute', atMost: 5 },
+    { says: 'ready <= 0.7x', figure: 'seconds', of: 'ratio', atMost: 0.7 },
+  ],
+  async run(side) {
+    return { seconds: await side.restart(FILLED) };
+  },
+};
