@@ -17,7 +17,7 @@ interface Reply {
 /** Starts a load generator; it ends with this process. */
 export function startGenerator(): Generator {
   const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit', execArgv: ['--disable-warning=ExperimentalWarning'] });
-  const waiting = new Map<number, { resolve(outcome: Outcome): void; reject(error: Error): void }>();
+  const waiting = new Map<number, { resolve: (outcome: Outcome) => void; reject: (error: Error) => void }>();
   let ids = 0;
   child.on('message', (message) => {
     const { id, outcome, error } = message as Reply;
