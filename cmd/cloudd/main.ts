@@ -6,6 +6,7 @@ import type { ControllersOptions } from './controllers.ts';
 import { DEFAULT_DATA_DIR } from './data-dir.ts';
 import { LOG_LEVELS } from './log.ts';
 import { OperatorError } from './operator-error.ts';
+import { storeCommand } from './store-command.ts';
 import type { UpOptions } from './up.ts';
 
 function port(text: string): number {
@@ -72,6 +73,8 @@ program
   .helpOption(false)
   .argument('[args...]', '--listen unix:PATH|HOST:PORT --state-dir DIR [--tls-ca FILE --tls-cert FILE --tls-key FILE]')
   .action(async (name: string, args: readonly string[]) => (await import('./driver.ts')).driver(name, args, stopped()));
+
+program.addCommand(storeCommand(urls, stopped));
 
 /** npm hands on the Ctrl-C that the terminal has sent already: what comes this soon is the same one. */
 const SAME_SIGNAL_MS = 1_000;

@@ -14,6 +14,9 @@ export interface EtcdCodec {
   version(revision: bigint, index: number): bigint;
 }
 
+/** What the keys of a store begin with, unless it was told otherwise. */
+export const DEFAULT_PREFIX = '/lenticular/';
+
 const FORMAT = 1;
 const NEWLINE = 10;
 const HEADER_BYTES = 3;

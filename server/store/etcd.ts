@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ICompare, IRangeResponse } from 'etcd3';
-import * as z from 'zod';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { abortable } from './abortable.ts';
 import { mayShareTransaction, outcomesOf, transactionOf } from './etcd-batch.ts';
 import { createEtcdClient, isExhausted, isOutOfRange, type EtcdClient, type EtcdTls } from './etcd-client.ts';
-import { createEtcdCodec, type EtcdCodec } from './etcd-codec.ts';
+import { createEtcdCodec, DEFAULT_PREFIX, type EtcdCodec } from './etcd-codec.ts';
+import { identityKey, parseIdentity, refuseUnusable, type StoredIdentity } from './etcd-identity.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
   revisionOf,
@@ -38,21 +38,20 @@ const GREATEST_PAGE = 1024;
 const SMALL_PAGE_BYTES = 2 * 1024 * 1024;
 const LIST_ATTEMPTS = 3;
 
-const identitySchema = z.object({ installation: z.uuid(), incarnation: z.int().min(1), offset: z.string().regex(/^\d{1,19}$/) });
-type StoredIdentity = z.infer<typeof identitySchema>;
-
 /**
  * Opens the store that lies in etcd, making its identity where there is none.
  * Rejects with ApiError ServiceUnavailable when no endpoint can be reached.
  */
 export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): Promise<Store> {
   signal.throwIfAborted();
-  const prefix = options.prefix ?? '/lenticular/';
+  const prefix = options.prefix ?? DEFAULT_PREFIX;
   const client = createEtcdClient(options);
   try {
-    const key = Buffer.from(`${prefix}meta:identity`);
+    const key = identityKey(prefix);
     const value = await abortable(readIdentity(client, key), signal);
-    const { installation, incarnation, offset } = parseIdentity(value);
+    const identity = parseIdentity(value);
+    refuseUnusable(identity);
+    const { installation, incarnation, offset } = identity;
     // A server that outlives a restore of its etcd must not write to what it does not know.
     const guard: ICompare = { key, target: 'Value', result: 'Equal', value };
     return new EtcdStore(
@@ -83,16 +82,6 @@ async function readIdentity(client: EtcdClient, key: Buffer): Promise<Buffer> {
   );
   if (made.succeeded) return fresh;
   return made.responses[0]?.response_range.kvs[0]?.value ?? Buffer.alloc(0);
-}
-
-function parseIdentity(value: Buffer): StoredIdentity {
-  try {
-    return identitySchema.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new ApiError('InternalError', 'etcd holds an identity that this program did not write; use another prefix, or restore a backup', {
-      cause,
-    });
-  }
 }
 
 interface EtcdParts {

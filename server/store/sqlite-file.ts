@@ -34,7 +34,7 @@ export function openStoreFile(file: string): StoreFile {
   if (file === ':memory:') return prepare(new DatabaseSync(':memory:'), file);
   const path = resolve(file);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const unlock = lock(`${path}.lock`, path);
+  const unlock = lockStore(path);
   try {
     createPrivate(path);
     refuseForeign(path);
@@ -45,8 +45,12 @@ export function openStoreFile(file: string): StoreFile {
   }
 }
 
-/** Holds an exclusive lock that the kernel frees with the process, however it ends. Nothing is ever written to the lock file. */
-function lock(path: string, store: string): () => void {
+/**
+ * Holds the store `path` with an exclusive lock that the kernel frees with the process, however it ends; gives what lets go of it.
+ * Nothing is ever written to the lock file. Throws ApiError ServiceUnavailable when another process holds it.
+ */
+export function lockStore(store: string): () => void {
+  const path = `${store}.lock`;
   createPrivate(path);
   const database = new DatabaseSync(path);
   try {
@@ -67,8 +71,8 @@ function lock(path: string, store: string): () => void {
   };
 }
 
-/** Makes an empty file of mode 0600. A file that exists is never opened here: closing it would drop locks that SQLite holds on it. */
-function createPrivate(path: string): void {
+/** Makes an empty file of mode 0600, where there is none. A file that exists is never opened here: closing it would drop locks that SQLite holds on it. */
+export function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
@@ -77,8 +81,8 @@ function createPrivate(path: string): void {
   }
 }
 
-/** Reads the header alone, so that a file which is not ours is left exactly as it was. */
-function refuseForeign(path: string): void {
+/** Throws ApiError InternalError for a file that is not ours. Reads its header alone, so that it is left exactly as it was. */
+export function refuseForeign(path: string): void {
   const header = Buffer.alloc(HEADER_BYTES);
   const descriptor = openSync(path, 'r');
   const length = readSync(descriptor, header, 0, HEADER_BYTES, 0);
@@ -95,11 +99,13 @@ function refuseForeign(path: string): void {
 
 function prepare(database: DatabaseSync, path: string, unlock?: () => void): StoreFile {
   try {
-    create(database);
+    createSchema(database);
+    refuseCopied(database, path);
     // Each acknowledged write is on the disk before it is acknowledged: FULL syncs the log at every commit.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY');
   } catch (error) {
     database.close();
+    if (error instanceof ApiError) throw error;
     throw new ApiError('InternalError', `the store ${path} cannot be opened: ${reasonOf(error)}`, { cause: error });
   }
   return {
@@ -111,7 +117,17 @@ function prepare(database: DatabaseSync, path: string, unlock?: () => void): Sto
   };
 }
 
-function create(database: DatabaseSync): void {
+/** A backup, or a store whose copy lives elsewhere, would give versions and fences a second time. */
+function refuseCopied(database: DatabaseSync, path: string): void {
+  const marks = database.prepare("SELECT name FROM meta WHERE name IN ('backup', 'moved')").all();
+  for (const { name } of marks) {
+    const why = name === 'backup' ? 'is a backup; "cloudd store restore" makes a store of it' : 'was moved by "cloudd store migrate"; use the copy';
+    throw new ApiError('ServiceUnavailable', `${path} ${why}`);
+  }
+}
+
+/** Makes an empty store with an identity of its own in a database without tables; leaves one of ours as it is. */
+export function createSchema(database: DatabaseSync): void {
   const id = database.prepare('PRAGMA application_id').get()?.application_id;
   if (id === APPLICATION_ID) return;
   // Before the first table, or it would take a full rewrite of the file to change.
