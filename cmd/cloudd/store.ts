@@ -82,7 +82,9 @@ export async function backup(options: StorePlace & { readonly to: string }, sign
 async function copyRaised(source: Snapshot, target: Target, signal: AbortSignal): Promise<void> {
   const header = raise(source.header, target.remaining, systemClock().now());
   await target.write(raised(source, header, raiseIncarnation), signal);
-  say(`Done: installation ${header.installation}, incarnation ${String(header.incarnation)}, resourceVersions from ${String(header.offset)}.`);
+  say(
+    `Done: installation ${header.installation}, incarnation ${String(header.incarnation)}, resourceVersions from ${String(header.offset)}.`,
+  );
 }
 
 /** `cloudd store restore`: a backup into an empty place. */
@@ -152,7 +154,12 @@ async function retire(place: Place, signal: AbortSignal): Promise<{ readonly sou
   }
   const { retireEtcd } = await import('../../server/store/snapshot-etcd.ts');
   const source = await retireEtcd(place.etcd, signal);
-  return { source, release: source.close };
+  return {
+    source,
+    release: () => {
+      source.close();
+    },
+  };
 }
 
 /** `cloudd store check`: rejects with OperatorError when something is found; changes nothing. */

@@ -65,11 +65,12 @@ export async function checkEtcd(options: EtcdOptions, judge: Judge, signal: Abor
   }
 }
 
-async function checkSnapshot({ header, state, rawPages }: EtcdSnapshot, judge: Judge, signal: AbortSignal): Promise<StoreReport> {
+async function checkSnapshot(snapshot: EtcdSnapshot, judge: Judge, signal: AbortSignal): Promise<StoreReport> {
+  const { header, state } = snapshot;
   const findings = createFindings();
   let objects = 0;
   if (state === 'restoring') findings.add('the store is half copied: a restore or migration is under way, or was interrupted');
-  for await (const page of rawPages(signal)) {
+  for await (const page of snapshot.rawPages(signal)) {
     for (const object of page) {
       objects += 1;
       if ('finding' in object) findings.add(object.finding);

@@ -108,7 +108,10 @@ async function* readPages({ client, codec }: Place, revision: bigint, signal: Ab
   }
 }
 
-async function readPage(client: EtcdClient, request: Parameters<Parameters<Parameters<EtcdClient['read']>[0]>[0]['range']>[0]): Promise<IRangeResponse> {
+async function readPage(
+  client: EtcdClient,
+  request: Parameters<Parameters<Parameters<EtcdClient['read']>[0]>[0]['range']>[0],
+): Promise<IRangeResponse> {
   try {
     return await client.read((kv, call) => kv.range(request, call));
   } catch (error) {
@@ -187,7 +190,8 @@ async function fill(place: Place, found: Found, snapshot: Snapshot, signal: Abor
     objects += page.length;
   }
   const there = await abortable(countObjects(place), signal);
-  if (there !== objects) throw new ApiError('Conflict', `etcd holds ${String(there)} objects where ${String(objects)} were written; run it again`);
+  if (there !== objects)
+    throw new ApiError('Conflict', `etcd holds ${String(there)} objects where ${String(objects)} were written; run it again`);
   await swapIdentity(place, claimed, identity);
 }
 

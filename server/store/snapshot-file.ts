@@ -173,9 +173,9 @@ function emptyHeader(path: string): SnapshotHeader {
 }
 
 function refuseBackup(path: string): void {
-  const { backup, close } = openFileSnapshot(path);
-  close();
-  if (backup !== undefined) throw new ApiError('Conflict', `${path} is a backup; restore it instead`);
+  const snapshot = openFileSnapshot(path);
+  snapshot.close();
+  if (snapshot.backup !== undefined) throw new ApiError('Conflict', `${path} is a backup; restore it instead`);
 }
 
 function isEmpty(path: string): boolean {

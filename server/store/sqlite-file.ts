@@ -121,7 +121,8 @@ function prepare(database: DatabaseSync, path: string, unlock?: () => void): Sto
 function refuseCopied(database: DatabaseSync, path: string): void {
   const marks = database.prepare("SELECT name FROM meta WHERE name IN ('backup', 'moved')").all();
   for (const { name } of marks) {
-    const why = name === 'backup' ? 'is a backup; "cloudd store restore" makes a store of it' : 'was moved by "cloudd store migrate"; use the copy';
+    const why =
+      name === 'backup' ? 'is a backup; "cloudd store restore" makes a store of it' : 'was moved by "cloudd store migrate"; use the copy';
     throw new ApiError('ServiceUnavailable', `${path} ${why}`);
   }
 }
