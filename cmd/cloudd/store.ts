@@ -50,7 +50,7 @@ async function openSource(place: Place, signal: AbortSignal): Promise<Source> {
     const { openFileSnapshot } = await import('../../server/store/snapshot-file.ts');
     return openFileSnapshot(place.file);
   }
-  const { openEtcdSnapshot } = await import('../../server/store/snapshot-etcd.ts');
+  const { openEtcdSnapshot } = await import('../../server/store/etcd-snapshot.ts');
   const snapshot = await openEtcdSnapshot(place.etcd, signal);
   if (snapshot.state !== 'restoring') return snapshot;
   snapshot.close();
@@ -62,7 +62,7 @@ async function openTarget(place: Place, signal: AbortSignal): Promise<Target> {
     const { openFileTarget } = await import('../../server/store/snapshot-file.ts');
     return openFileTarget(place.file);
   }
-  const { openEtcdTarget } = await import('../../server/store/snapshot-etcd.ts');
+  const { openEtcdTarget } = await import('../../server/store/etcd-snapshot.ts');
   return openEtcdTarget(place.etcd, signal);
 }
 
@@ -152,7 +152,7 @@ async function retire(place: Place, signal: AbortSignal): Promise<{ readonly sou
       },
     };
   }
-  const { retireEtcd } = await import('../../server/store/snapshot-etcd.ts');
+  const { retireEtcd } = await import('../../server/store/etcd-snapshot.ts');
   const source = await retireEtcd(place.etcd, signal);
   return {
     source,

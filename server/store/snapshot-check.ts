@@ -1,4 +1,4 @@
-import { openEtcdSnapshot, type EtcdSnapshot } from './snapshot-etcd.ts';
+import type { EtcdSnapshot } from './etcd-snapshot.ts';
 import type { EtcdOptions } from './etcd.ts';
 import { openFileSnapshot } from './snapshot-file.ts';
 import { createTally, type SnapshotHeader, type SnapshotObject } from './snapshot.ts';
@@ -57,6 +57,7 @@ export async function checkFile(file: string, judge: Judge, signal: AbortSignal)
 
 /** Checks the store in etcd as of now and changes nothing; servers may run. */
 export async function checkEtcd(options: EtcdOptions, judge: Judge, signal: AbortSignal): Promise<StoreReport> {
+  const { openEtcdSnapshot } = await import('./etcd-snapshot.ts');
   const snapshot = await openEtcdSnapshot(options, signal);
   try {
     return await checkSnapshot(snapshot, judge, signal);

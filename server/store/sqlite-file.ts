@@ -76,7 +76,7 @@ export function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
   }
 }

@@ -200,9 +200,13 @@ requires('kubectl', 'etcd')('cloudd store', () => {
     // Stopped and started again: the driver takes the raised incarnation.
     const starts = calls['machine.start'] ?? 0;
     for (const running of [false, true]) {
-      expect(await cloud.kubectl('patch', 'vm', 'vm-1', '--type', 'merge', '-p', JSON.stringify({ spec: { running } }))).toMatchObject({ code: 0 });
+      expect(await cloud.kubectl('patch', 'vm', 'vm-1', '--type', 'merge', '-p', JSON.stringify({ spec: { running } }))).toMatchObject({
+        code: 0,
+      });
       const state = running ? 'Running' : 'Stopped';
-      expect(await cloud.kubectl('wait', 'vm/vm-1', `--for=jsonpath={.status.powerState}=${state}`, '--timeout=60s')).toMatchObject({ code: 0 });
+      expect(await cloud.kubectl('wait', 'vm/vm-1', `--for=jsonpath={.status.powerState}=${state}`, '--timeout=60s')).toMatchObject({
+        code: 0,
+      });
     }
     expect((await simCalls(cloud))['machine.start']).toBe(starts + 1);
     ended.abort();
@@ -268,7 +272,9 @@ requires('kubectl', 'etcd')('cloudd store', () => {
       expect(await storeCommand('restore', '--from', many, '--etcd', fresh.endpoint)).toMatchObject({ code: 0 });
       expect(await contentOf(openEtcdStore(options, signal))).toHaveLength(20_000);
       const dataDir = join(folder, 'killed');
-      await killedWhen(['restore', '--from', many, '--data-dir', dataDir], () => Promise.resolve(existsSync(join(dataDir, 'store.db.tmp'))));
+      await killedWhen(['restore', '--from', many, '--data-dir', dataDir], () =>
+        Promise.resolve(existsSync(join(dataDir, 'store.db.tmp'))),
+      );
       expect(existsSync(join(dataDir, 'store.db'))).toBe(false);
       expect(await storeCommand('restore', '--from', many, '--data-dir', dataDir)).toMatchObject({ code: 0 });
       expect(await contentOf(openSqliteStore({ file: join(dataDir, 'store.db') }, signal))).toHaveLength(20_000);
