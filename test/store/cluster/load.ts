@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Transport } from '../../../apis/meta/request.ts';
+import { eventually } from '../../cloud.ts';
+import { reachOf, type History, type Operation, type Snapshot } from './history.ts';
+import { attempt, recordWatch, snapshot, type Attempt, type Recording } from './recorder.ts';
+
+/** A random number from 0 to 1, the same ones for the same seed. */
+export type Random = () => number;
+
+/** A small generator that is good enough to choose faults by (Weyl sequence and a multiplicative mix). */
+export function randomOf(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x9e3779b9) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What to put a store under. */
+export interface LoadOptions {
+  readonly transports: readonly Transport[];
+  readonly random: Random;
+  readonly keys: number;
+  readonly workers: number;
+  readonly writesPerSecond: number;
+  readonly seconds: number;
+}
+
+/** Reads and writes through all servers while `disturb` runs, watches through all of them, and gives everything that was seen. */
+export async function recordLoad(
+  options: LoadOptions,
+  disturb: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<History> {
+  const [first] = options.transports;
+  if (first === undefined) throw new Error('a load needs a server');
+  const start = await snapshot(first, signal);
+  const snapshots: Snapshot[] = [start];
+  const operations: Operation[] = [];
+  const recordings: Recording[] = [];
+  const over = new AbortController();
+  const watching = AbortSignal.any([signal, over.signal]);
+  const watchers = options.transports.flatMap((transport, at) => [
+    watchAlways({ transport, name: `whole-${String(at)}`, start, recordings, snapshots, pauseMs: undefined }, options.random, watching),
+    watchAlways({ transport, name: `resumed-${String(at)}`, start, recordings, snapshots, pauseMs: 2000 }, options.random, watching),
+  ]);
+  // Shared by all, so that most writes are made from what is newest, and only those that race are refused.
+  const known = new Map<string, bigint>();
+  const until = AbortSignal.any([signal, AbortSignal.timeout(options.seconds * 1000)]);
+  await Promise.all([
+    disturb(until),
+    ...Array.from({ length: options.workers }, (_, at) => work(options, { at, operations, known }, until, signal)),
+  ]);
+  // Everything stands still now: each server must come to tell all of it.
+  for (const transport of options.transports) snapshots.push(await eventuallyListed(transport, signal));
+  await marked(options, operations, recordings, signal);
+  over.abort();
+  await Promise.all(watchers);
+  return { operations, watches: recordings.map(({ record }) => record), snapshots };
+}
+
+/** A write after all others, which every watch must reach. */
+async function marked(options: LoadOptions, operations: Operation[], recordings: readonly Recording[], signal: AbortSignal): Promise<void> {
+  const [first] = options.transports;
+  if (first === undefined) return;
+  const last = await eventually('the last write is acknowledged', 30_000, async () => {
+    const operation = await attempt(
+      first,
+      { key: `last-${String(performance.now())}`, do: 'create', value: `last ${String(performance.now())}` },
+      signal,
+    );
+    operations.push(operation);
+    return operation.outcome.is === 'done' ? operation.outcome.version : undefined;
+  });
+  await eventually('every server has told its watches the last write', 30_000, () => {
+    const reached = new Set(recordings.filter(({ record }) => reachOf(record) >= last).map(({ record }) => record.name));
+    return reached.size === options.transports.length * 2 || undefined;
+  });
+}
+
+function eventuallyListed(transport: Transport, signal: AbortSignal): Promise<Snapshot> {
+  return eventually('a list is answered', 60_000, () => snapshot(transport, signal).catch(() => undefined));
+}
+
+interface Watching {
+  readonly transport: Transport;
+  readonly name: string;
+  readonly start: Snapshot;
+  readonly recordings: Recording[];
+  readonly snapshots: Snapshot[];
+  /** Ends each watch about this long after its start, and resumes at any version that it saw; undefined: never. */
+  readonly pauseMs: number | undefined;
+}
+
+/** One watch after the other, each resumed where an earlier one was; after 410 from a list. */
+async function watchAlways(watching: Watching, random: Random, signal: AbortSignal): Promise<void> {
+  const { transport, name, recordings, snapshots, pauseMs } = watching;
+  let after = watching.start.version;
+  while (!stopped(signal)) {
+    const own = pauseMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(Math.round(pauseMs * (0.5 + random())))]);
+    const recording = recordWatch(transport, name, after, own);
+    recordings.push(recording);
+    const { ended } = await recording.done;
+    if (stopped(signal)) return;
+    const { lines } = recording.record;
+    // Any version that was seen is one to resume at; a whole watch goes on at the last.
+    const at = pauseMs === undefined ? lines.length - 1 : Math.max(lines.length - 1 - Math.floor(random() * 50), 0);
+    after = lines[at]?.version ?? after;
+    if (ended === 'expired') {
+      const listed = await snapshot(transport, signal).catch(() => undefined);
+      if (listed === undefined) continue;
+      snapshots.push(listed);
+      after = listed.version;
+    } else if (pauseMs === undefined) await delay(50, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** A function, because an abort between two awaits is invisible to the compiler. */
+function stopped(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+interface Worker {
+  readonly at: number;
+  readonly operations: Operation[];
+  /** The newest version known of each key; 0 where it exists at one that is not known. */
+  readonly known: Map<string, bigint>;
+}
+
+/** One caller: reads and writes random keys at its share of the rate, each write made from what was known last. */
+async function work(options: LoadOptions, { at, operations, known }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
+  const { transports, random, keys, workers, writesPerSecond } = options;
+  const everyMs = (1000 * workers) / writesPerSecond;
+  let next = performance.now();
+  for (let count = 0; !stopped(until); count += 1) {
+    const transport = transports[(at + count) % transports.length];
+    const key = `key-${String(Math.floor(random() * keys))}`;
+    const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
+    if (transport === undefined) return;
+    const operation = await attempt(transport, what, signal);
+    operations.push(operation);
+    if (operation.outcome.is === 'done') known.set(key, operation.outcome.version);
+    else if (operation.outcome.is === 'removed' || operation.outcome.is === 'absent') known.delete(key);
+    else known.set(key, 0n);
+    next = Math.max(next + (what.do === 'get' ? 0 : everyMs), performance.now() - everyMs);
+    await delay(Math.max(next - performance.now(), 0), undefined, { signal: until }).catch(() => undefined);
+  }
+}
+
+function choose(key: string, version: bigint | undefined, value: string, chance: number): Attempt {
+  if (version === 0n || chance < 0.2) return { key, do: 'get' };
+  if (version === undefined) return { key, do: 'create', value };
+  return chance < 0.35 ? { key, do: 'delete', expected: version } : { key, do: 'update', value, expected: version };
+}
