@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -18,6 +18,8 @@ export const CACHE_FOLDER = join(tmpdir(), 'lenticular-prerequisites');
 /** Everything that tests may need, by the name that they ask for it. */
 export const PREREQUISITES = {
   etcd: program('etcd', 'etcd-server'),
+  ip: program('ip', 'iproute2'),
+  'network-namespaces': { remedy: 'run as root, with the right to make network namespaces', find: mayMakeNetworks },
   'qemu-system-x86_64': program('qemu-system-x86_64', 'qemu-system-x86'),
   'qemu-img': program('qemu-img', 'qemu-utils'),
   busybox: { ...program('busybox', 'busybox-static'), remedy: 'install a busybox without shared libraries', find: staticBusybox },
@@ -33,6 +35,14 @@ export type Need = keyof typeof PREREQUISITES;
 
 function program(name: string, debian: string): Prerequisite {
   return { debian, remedy: `install ${name}`, find: () => onPath(name) };
+}
+
+/** Where network namespaces are, for who may make them. */
+function mayMakeNetworks(): string | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  // The right to administer networks is bit 12 of a process's capabilities.
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${effective}`) >> 12n) % 2n === 1n ? '/proc/self/ns/net' : undefined;
 }
 
 /** The path of a program on PATH, or undefined. */

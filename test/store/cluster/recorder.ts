@@ -105,24 +105,25 @@ export interface Recording {
 /** Watches after a version and writes down every line. */
 export function recordWatch(transport: Transport, name: string, after: bigint, signal: AbortSignal): Recording {
   const lines: Line[] = [];
+  return { record: { name, after, lines }, done: follow(transport, after, (line) => lines.push(line), signal) };
+}
+
+/** Watches after a version and tells every line as it comes; resolves at the end of the watch, whatever ended it. */
+export async function follow(transport: Transport, after: bigint, told: (line: Line) => void, signal: AbortSignal): Promise<Ended> {
   const query: ApiRequest['query'] = [
     ['watch', 'true'],
     ['allowWatchBookmarks', 'true'],
     ['resourceVersion', String(after)],
   ];
-  return { record: { name, after, lines }, done: follow(transport, request('GET', COLLECTION, query), lines, signal) };
-}
-
-async function follow(transport: Transport, watch: ApiRequest, lines: Line[], signal: AbortSignal): Promise<Ended> {
   try {
-    const answer = await transport(watch, signal);
+    const answer = await transport(request('GET', COLLECTION, query), signal);
     if (!('events' in answer)) return { ended: answer.status === 410 ? 'expired' : 'closed' };
     for await (const { type, object } of answer.events) {
       if (type === 'ERROR') return { ended: statusSchema.parse(object).code === 410 ? 'expired' : 'closed' };
       const parsed = objectSchema.parse(object);
       const version = versionOf(parsed);
-      if (type === 'BOOKMARK') lines.push({ type, version });
-      else lines.push({ type, version, key: parsed.metadata.name, value: valueOf(parsed) });
+      if (type === 'BOOKMARK') told({ type, version });
+      else told({ type, version, key: parsed.metadata.name, value: valueOf(parsed) });
     }
   } catch (error) {
     if (error instanceof z.ZodError) throw error;

@@ -49,7 +49,7 @@ export async function startApiServer(...store: readonly string[]): Promise<ApiSe
     });
   }
   async function kill(): Promise<void> {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
