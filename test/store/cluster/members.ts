@@ -38,7 +38,7 @@ export async function startCluster(): Promise<Cluster> {
   let compacted = 0n;
 
   function start(member: number): Promise<void> {
-    const child = spawn('ip', ['netns', 'exec', namespaceOf(member), pathOf('etcd'), ...flagsOf(member, directory, members)], {
+    const child = spawn(pathOf('ip'), ['netns', 'exec', namespaceOf(member), pathOf('etcd'), ...flagsOf(member, directory, members)], {
       stdio: 'ignore',
     });
     children[member] = child;
