@@ -18,6 +18,7 @@ import { ADMIN, CONTROLLERS } from './callers.ts';
 import { systemClock } from '../clock.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
+import { readEtcdTls } from './etcd-tls.ts';
 import { OperatorError } from './operator-error.ts';
 
 export interface ApiserverOptions {
@@ -25,6 +26,9 @@ export interface ApiserverOptions {
   readonly port: number;
   readonly store: 'sqlite' | 'etcd';
   readonly etcd?: readonly string[];
+  readonly etcdCa?: string;
+  readonly etcdCert?: string;
+  readonly etcdKey?: string;
   readonly logLevel: LogLevel;
 }
 
@@ -44,15 +48,19 @@ function newSuffix(): string {
   return Array.from({ length: 5 }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
 }
 
-async function openStore({ store, etcd }: ApiserverOptions, dirs: DataDir, clock: Clock, signal: AbortSignal): Promise<Store> {
+async function openStore(options: ApiserverOptions, dirs: DataDir, clock: Clock, signal: AbortSignal): Promise<Store> {
+  const { store, etcd } = options;
   if (store === 'sqlite') {
-    if (etcd !== undefined) throw new OperatorError('--etcd goes with --store etcd');
+    if ([etcd, options.etcdCa, options.etcdCert, options.etcdKey].some((option) => option !== undefined)) {
+      throw new OperatorError('--etcd and what begins with it go with --store etcd');
+    }
     const { openSqliteStore } = await import('../../server/store/sqlite.ts');
     return openSqliteStore({ file: dirs.store }, signal);
   }
   if (etcd === undefined) throw new OperatorError('--store etcd needs --etcd URL[,URL]');
   const { openEtcdStore } = await import('../../server/store/etcd.ts');
-  return openEtcdStore({ endpoints: etcd, clock }, signal);
+  const tls = await readEtcdTls(options, etcd, signal);
+  return openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock }, signal);
 }
 
 /** The same for every server on this data folder, of which there is one at a time. */

@@ -27,6 +27,9 @@ const dataDir = new Option('--data-dir <dir>', 'holds the store, certificates an
 const portOption = new Option('--port <n>', 'the port of the API on 127.0.0.1').argParser(port).default(6440);
 const store = new Option('--store <kind>', 'where objects are kept').choices(['sqlite', 'etcd']).default('sqlite');
 const etcd = new Option('--etcd <urls>', 'with --store etcd: its endpoints, separated by commas').argParser(urls);
+const etcdCa = new Option('--etcd-ca <file>', 'PEM of the authority of https endpoints');
+const etcdCert = new Option('--etcd-cert <file>', "PEM of the client's certificate, for an etcd that asks for one");
+const etcdKey = new Option('--etcd-key <file>', 'PEM of its private key');
 const logLevel = new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
 
 const program = new Command('cloudd')
@@ -41,6 +44,9 @@ program
   .addOption(portOption)
   .addOption(store)
   .addOption(etcd)
+  .addOption(etcdCa)
+  .addOption(etcdCert)
+  .addOption(etcdKey)
   .addOption(
     new Option('--sample <name>', 'what to apply, once, on an empty store').choices(['quickstart', 'qemu', 'none']).default('quickstart'),
   )
@@ -54,6 +60,9 @@ program
   .addOption(portOption)
   .addOption(store)
   .addOption(etcd)
+  .addOption(etcdCa)
+  .addOption(etcdCert)
+  .addOption(etcdKey)
   .addOption(logLevel)
   .action(async (options: ApiserverOptions) => (await import('./apiserver.ts')).apiserver(options, stopped()));
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createEtcdClient } from '../../server/store/etcd-client.ts';
+import { createEtcdClient, type EtcdTls } from '../../server/store/etcd-client.ts';
 import { pathOf } from '../prerequisites.ts';
 import { realClock } from './clock.ts';
 
@@ -22,20 +22,33 @@ export interface TestEtcd {
   end(): Promise<void>;
 }
 
+/** Files with which an etcd speaks TLS and asks its clients for certificates of the same authority. */
+export interface TestEtcdTls {
+  readonly caFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  /** What a client of it needs. */
+  readonly client: EtcdTls;
+}
+
 /** Starts an etcd that answers. */
-export async function startTestEtcd(): Promise<TestEtcd> {
+export async function startTestEtcd(tls?: TestEtcdTls): Promise<TestEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-'));
   const [port, peerPort] = [await freePort(), await freePort()];
-  const endpoint = `http://127.0.0.1:${String(port)}`;
+  const endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${String(port)}`;
   const peer = `http://127.0.0.1:${String(peerPort)}`;
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
     const flags = ['--data-dir', directory, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint];
     const peers = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`];
-    child = spawn(pathOf('etcd'), [...flags, ...peers, '--log-level', 'fatal'], { stdio: 'ignore' });
+    const secure =
+      tls === undefined
+        ? []
+        : ['--cert-file', tls.certificateFile, '--key-file', tls.keyFile, '--client-cert-auth', '--trusted-ca-file', tls.caFile];
+    child = spawn(pathOf('etcd'), [...flags, ...peers, ...secure, '--log-level', 'fatal'], { stdio: 'ignore' });
     await once(child, 'spawn');
-    await answering(endpoint);
+    await answering(endpoint, tls?.client);
   }
   async function kill(): Promise<void> {
     if (child === undefined) return;
@@ -58,8 +71,8 @@ export async function startTestEtcd(): Promise<TestEtcd> {
   };
 }
 
-async function answering(endpoint: string): Promise<void> {
-  const client = createEtcdClient({ endpoints: [endpoint], clock: realClock });
+async function answering(endpoint: string, tls: EtcdTls | undefined): Promise<void> {
+  const client = createEtcdClient({ endpoints: [endpoint], ...(tls === undefined ? {} : { tls }), clock: realClock });
   for (let attempt = 0; ; attempt += 1) {
     try {
       await client.read((kv, call) => kv.range({ key: Buffer.from('x') }, call));

@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readEtcdTls } from '../../cmd/cloudd/etcd-tls.ts';
+import type { EtcdTls } from '../../server/store/etcd-client.ts';
+import { openEtcdStore } from '../../server/store/etcd.ts';
+import { requires } from '../prerequisites.ts';
+import { realClock } from '../programs/clock.ts';
+import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
+
+const signal = AbortSignal.timeout(600_000);
+let folder: string;
+let tls: EtcdTls;
+let stranger: EtcdTls;
+let etcd: TestEtcd;
+
+const at = (name: string): string => join(folder, name);
+const openssl = (...args: readonly string[]): void => {
+  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+};
+
+/** CN.crt and CN.key: an authority, or what `authority` signs for clients and servers on 127.0.0.1. */
+async function makeCertificate(name: string, authority?: string): Promise<void> {
+  const keys = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${name}.key`];
+  if (authority === undefined) {
+    openssl('req', '-x509', ...keys, '-subj', `/CN=${name}`, '-days', '2', '-out', `${name}.crt`);
+    return;
+  }
+  openssl('req', ...keys, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
+  await writeFile(at('leaf.ext'), 'extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:127.0.0.1\n');
+  const signer = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial'];
+  openssl('x509', '-req', '-in', `${name}.csr`, ...signer, '-days', '1', '-extfile', 'leaf.ext', '-out', `${name}.crt`);
+}
+
+requires('etcd', 'openssl')('an etcd that asks for client certificates', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'etcd-tls-'));
+    await makeCertificate('ca');
+    await makeCertificate('server', 'ca');
+    await makeCertificate('client', 'ca');
+    await makeCertificate('other-ca');
+    await makeCertificate('stranger', 'other-ca');
+    const files = { etcdCa: at('ca.crt'), etcdCert: at('client.crt'), etcdKey: at('client.key') };
+    tls = (await readEtcdTls(files, ['https://127.0.0.1:2379'], signal)) ?? { ca: Buffer.alloc(0) };
+    stranger = { ca: tls.ca, certificate: await readFile(at('stranger.crt')), key: await readFile(at('stranger.key')) };
+    etcd = await startTestEtcd({ caFile: at('ca.crt'), certificateFile: at('server.crt'), keyFile: at('server.key'), client: tls });
+  }, 30_000);
+  afterAll(async () => {
+    await etcd.end();
+    await rm(folder, { recursive: true });
+  });
+
+  const open = (credentials: EtcdTls) => openEtcdStore({ endpoints: [etcd.endpoint], tls: credentials, clock: realClock }, signal);
+
+  test('serves reads, writes and watches to a client whose certificate it knows', async () => {
+    const store = await open(tls);
+    const start = await store.revision(signal);
+    const next = store.watch('', start, signal)[Symbol.asyncIterator]().next();
+    const written = await store.write({ do: 'create', key: '/k', value: 'v' }, signal);
+    expect(written.ok).toBe(true);
+    expect(await store.get('/k', signal)).toMatchObject({ value: 'v' });
+    expect(await next).toMatchObject({ value: [{ type: 'put', object: { key: '/k', value: 'v' } }] });
+    await store.close();
+  });
+
+  test('is not reached without a certificate, with one of another authority, or when its own is of another authority', async () => {
+    await expect(open({ ca: tls.ca })).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await expect(open(stranger)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await expect(open({ ...tls, ca: await readFile(at('other-ca.crt')) })).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+  }, 60_000);
+});
+
+test.each([
+  ['a certificate without its key', { etcdCa: 'ca', etcdCert: 'cert' }, 'https://127.0.0.1:1', '--etcd-cert and --etcd-key go together'],
+  ['a certificate without an authority', { etcdCert: 'cert', etcdKey: 'key' }, 'https://127.0.0.1:1', '--etcd-cert needs --etcd-ca'],
+  ['an authority for a plain link', { etcdCa: 'ca' }, 'http://127.0.0.1:1', '--etcd-ca needs https:// endpoints'],
+  ['a file that is not there', { etcdCa: '/nowhere/ca' }, 'https://127.0.0.1:1', '--etcd-ca /nowhere/ca cannot be read'],
+])('%s is refused in words', async (_, files, endpoint, message) => {
+  await expect(readEtcdTls(files, [endpoint], signal)).rejects.toMatchObject({ message });
+});
