@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A TCP proxy in front of an etcd, that breaks links as networks do. */
+export interface CuttingProxy {
+  readonly endpoint: string;
+  /** What the server has said through it so far. */
+  bytes(): number;
+  /** After so many more bytes from the server: closes the links of then, or forwards nothing on them any more, without closing. */
+  breakAfter(bytes: number, how: 'cut' | 'half-open'): void;
+  /** When links were broken, and when the next one was opened after that, in milliseconds of performance.now(). */
+  broken(): { readonly at: number | undefined; readonly reopened: number | undefined };
+  /** From now on each piece of what the server says waits so long. */
+  delay(ms: number): void;
+  end(): Promise<void>;
+}
+
+interface State {
+  bytes: number;
+  left: number;
+  how: 'cut' | 'half-open';
+  delayMs: number;
+  at: number | undefined;
+  reopened: number | undefined;
+}
+
+/** Listens on a free port and forwards to `port` of this machine. */
+export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
+  const state: State = { bytes: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
+  const links = new Set<readonly [Socket, Socket]>();
+  const server = createServer((client) => {
+    if (state.at !== undefined) state.reopened ??= performance.now();
+    forward(client, connect(port, '127.0.0.1'), state, links);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    bytes: () => state.bytes,
+    breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
+    broken: () => ({ at: state.at, reopened: state.reopened }),
+    delay: (ms) => {
+      state.delayMs = ms;
+    },
+    end: async () => {
+      for (const link of links) for (const socket of link) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function forward(client: Socket, upstream: Socket, state: State, links: Set<readonly [Socket, Socket]>): void {
+  const link = [client, upstream] as const;
+  links.add(link);
+  for (const socket of link) {
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      for (const each of link) each.destroy();
+    });
+  }
+  client.on('data', (chunk) => upstream.write(chunk));
+  upstream.on('data', (chunk: Buffer) => {
+    state.bytes += chunk.length;
+    const passed = chunk.subarray(0, Math.min(chunk.length, state.left));
+    state.left -= passed.length;
+    const breaks = state.left === 0;
+    if (breaks) breakLinks(state, links, passed, client);
+    else if (state.delayMs > 0) {
+      upstream.pause();
+      setTimeout(() => {
+        client.write(passed);
+        upstream.resume();
+      }, state.delayMs);
+    } else client.write(passed);
+  });
+}
+
+/** Lets the last bytes through, then breaks every link there is; links made later are whole. */
+function breakLinks(state: State, links: Set<readonly [Socket, Socket]>, last: Buffer, to: Socket): void {
+  Object.assign(state, { left: Infinity, at: performance.now() });
+  to.write(last);
+  for (const [client, upstream] of links) {
+    if (state.how === 'cut') {
+      client.end();
+      upstream.destroy();
+    } else {
+      client.removeAllListeners('data').on('data', () => undefined);
+      upstream.removeAllListeners('data').on('data', () => undefined);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { openEtcdStore } from '../../server/store/etcd.ts';
+import type { StoreEvent } from '../../server/store/store.ts';
+import { versionOf } from '../../server/store/watch-hub.ts';
+import { requires } from '../prerequisites.ts';
+import { realClock } from '../programs/clock.ts';
+import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
+import { startCuttingProxy } from './cutting-proxy.ts';
+
+const signal = AbortSignal.timeout(600_000);
+let etcd: TestEtcd;
+
+requires('etcd')('several endpoints, of which one is dead and one dies while it is used', () => {
+  beforeAll(async () => {
+    etcd = await startTestEtcd();
+  }, 30_000);
+  afterAll(async () => {
+    await etcd.end();
+  });
+
+  test('reads, writes and a watch go on over the one that lives, with nothing lost or doubled', async () => {
+    const [dead, dying] = [await startCuttingProxy(etcd.port), await startCuttingProxy(etcd.port)];
+    await dead.end();
+    const store = await openEtcdStore({ endpoints: [dead.endpoint, dying.endpoint, etcd.endpoint], clock: realClock }, signal);
+    const create = async (key: string): Promise<bigint> => {
+      const outcome = await store.write({ do: 'create', key, value: '' }, signal);
+      if (!outcome.ok) throw new Error(`${key} is there already`);
+      return outcome.resourceVersion;
+    };
+    const watch = store.watch('', await store.revision(signal), signal)[Symbol.asyncIterator]();
+    const next = async (): Promise<readonly StoreEvent[]> => (await watch.next()).value ?? [];
+    const first = await create('/first');
+    expect((await next()).map(versionOf)).toEqual([first]);
+    expect(dying.bytes()).toBeGreaterThan(0);
+    await dying.end();
+    await expect(store.get('/first', signal)).resolves.toMatchObject({ resourceVersion: first });
+    const versions = [await create('/second'), await create('/third')];
+    expect((await next()).map(versionOf)).toEqual(versions.slice(0, 1));
+    expect((await next()).map(versionOf)).toEqual(versions.slice(1));
+    await store.close();
+  }, 60_000);
+});
