@@ -1,13 +1,13 @@
 import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CATALOG } from '../../apis/catalog.ts';
-import type { Clock } from '../../apis/meta/clock.ts';
 import type { Transport } from '../../apis/meta/request.ts';
 import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
 import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
 import { serveHttp, type HttpServer } from '../../server/http/serve.ts';
 import { runLifecycle } from '../../server/lifecycle/lifecycle.ts';
+import type { EtcdMet } from '../../server/store/etcd-version.ts';
 import type { Store } from '../../server/store/store.ts';
 import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
 import { createApi, type Api } from '../../server/verbs/handle.ts';
@@ -48,7 +48,7 @@ function newSuffix(): string {
   return Array.from({ length: 5 }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
 }
 
-async function openStore(options: ApiserverOptions, dirs: DataDir, clock: Clock, signal: AbortSignal): Promise<Store> {
+async function openStore(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<Store> {
   const { store, etcd } = options;
   if (store === 'sqlite') {
     if ([etcd, options.etcdCa, options.etcdCert, options.etcdKey].some((option) => option !== undefined)) {
@@ -60,7 +60,10 @@ async function openStore(options: ApiserverOptions, dirs: DataDir, clock: Clock,
   if (etcd === undefined) throw new OperatorError('--store etcd needs --etcd URL[,URL]');
   const { openEtcdStore } = await import('../../server/store/etcd.ts');
   const tls = await readEtcdTls(options, etcd, signal);
-  return openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock }, signal);
+  const onMet = ({ version, guarded }: EtcdMet): void => {
+    log.info({ etcd: version, guarded: guarded ?? 'the defects of this line of releases are not known' }, 'met etcd');
+  };
+  return openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock: systemClock(), onMet }, signal);
 }
 
 /** The same for every server on this data folder, of which there is one at a time. */
@@ -70,8 +73,7 @@ function serverIdentity({ root }: DataDir): string {
 
 /** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
 export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
-  const clock = systemClock();
-  const store = await openStore(options, dirs, clock, signal);
+  const store = await openStore(options, dirs, log, signal);
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
   const { api, running } = runApi(store, dirs, log, both);

@@ -33,6 +33,8 @@ export interface EtcdClient {
   write<T>(call: (kv: KVClient, options: CallOptions) => Promise<T>): Promise<T>;
   /** A new stream for one watch; rejects with ServiceUnavailable. */
   openWatch(): Promise<WatchStream>;
+  /** The version that the endpoint in use says it has. */
+  version(): Promise<string>;
   close(): void;
 }
 
@@ -152,6 +154,11 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
       }
     },
     openWatch: async () => (await connected()).watchStream(),
+    version: async () => {
+      const endpoint = await connected();
+      const { version } = await endpoint.maintenance.status(callOptions());
+      return version;
+    },
     close: () => {
       for (const endpoint of endpoints) endpoint.close();
     },

@@ -7,6 +7,7 @@ import { mayShareTransaction, outcomesOf, transactionOf } from './etcd-batch.ts'
 import { createEtcdClient, isExhausted, isOutOfRange, type EtcdClient, type EtcdTls } from './etcd-client.ts';
 import { createEtcdCodec, DEFAULT_PREFIX, type EtcdCodec } from './etcd-codec.ts';
 import { identityKey, parseIdentity, refuseUnusable, type StoredIdentity } from './etcd-identity.ts';
+import { describeEtcd, type EtcdMet } from './etcd-version.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
   revisionOf,
@@ -28,6 +29,8 @@ export interface EtcdOptions {
   readonly prefix?: string;
   readonly tls?: EtcdTls;
   readonly clock: Clock;
+  /** Hears once which etcd answered. */
+  readonly onMet?: (etcd: EtcdMet) => void;
 }
 
 const WAITING_WRITES = 4096;
@@ -52,6 +55,10 @@ export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): 
     const identity = parseIdentity(value);
     refuseUnusable(identity);
     const { installation, incarnation, offset } = identity;
+    // An etcd that withholds its version serves all the same.
+    const version = options.onMet === undefined ? '' : await abortable(client.version(), signal).catch(() => 'unknown');
+    signal.throwIfAborted();
+    options.onMet?.(describeEtcd(version));
     // A server that outlives a restore of its etcd must not write to what it does not know.
     const guard: ICompare = { key, target: 'Value', result: 'Equal', value };
     return new EtcdStore(

@@ -1,4 +1,5 @@
 import { openEtcdStore } from '../../server/store/etcd.ts';
+import type { EtcdMet } from '../../server/store/etcd-version.ts';
 import type { StoreEvent } from '../../server/store/store.ts';
 import { versionOf } from '../../server/store/watch-hub.ts';
 import { requires } from '../prerequisites.ts';
@@ -8,6 +9,17 @@ import { startCuttingProxy } from './cutting-proxy.ts';
 
 const signal = AbortSignal.timeout(600_000);
 let etcd: TestEtcd;
+
+requires('etcd')('a store that opens', () => {
+  test('says which etcd it met', async () => {
+    const met: EtcdMet[] = [];
+    const lone = await startTestEtcd();
+    const store = await openEtcdStore({ endpoints: [lone.endpoint], clock: realClock, onMet: (one) => met.push(one) }, signal);
+    await store.close();
+    await lone.end();
+    expect(met).toEqual([{ ...met[0], version: expect.stringMatching(/^3\.\d+\.\d+/) as string }]);
+  }, 30_000);
+});
 
 requires('etcd')('several endpoints, of which one is dead and one dies while it is used', () => {
   beforeAll(async () => {
