@@ -154,11 +154,7 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
       }
     },
     openWatch: async () => (await connected()).watchStream(),
-    version: async () => {
-      const endpoint = await connected();
-      const { version } = await endpoint.maintenance.status(callOptions());
-      return version;
-    },
+    version: async () => (await (await connected()).maintenance.status(callOptions())).version,
     close: () => {
       for (const endpoint of endpoints) endpoint.close();
     },

@@ -39,7 +39,10 @@ requires('etcd')('several endpoints, of which one is dead and one dies while it 
       return outcome.resourceVersion;
     };
     const watch = store.watch('', await store.revision(signal), signal)[Symbol.asyncIterator]();
-    const next = async (): Promise<readonly StoreEvent[]> => (await watch.next()).value ?? [];
+    const next = async (): Promise<readonly StoreEvent[]> => {
+      const told = await watch.next();
+      return told.done === true ? [] : told.value;
+    };
     const first = await create('/first');
     expect((await next()).map(versionOf)).toEqual([first]);
     expect(dying.bytes()).toBeGreaterThan(0);
