@@ -20,7 +20,7 @@ export function judgeOperations(history: History): readonly string[] {
 }
 
 function judgeKey(history: History, key: string, changes: readonly Change[], operations: readonly Operation[]): readonly string[] {
-  const writes = matched(changes, operations);
+  const writes = matched(history, changes, operations);
   const say = (text: string): string => `linearizable: ${key}: ${text}`;
   const effects = [...writes].map(([version, { type, operation }]) => ({
     version,
@@ -40,30 +40,35 @@ function judgeKey(history: History, key: string, changes: readonly Change[], ope
   ];
 }
 
+type Told = Pick<Change, 'type' | 'value' | 'version'>;
 type Matched = ReadonlyMap<bigint, { readonly type: Change['type']; readonly operation: Operation | undefined }>;
 
 /** The write behind each version: by what it stored, or for a deletion by what it insisted on; acknowledged ones that no watch told too. */
-function matched(changes: readonly Change[], operations: readonly Operation[]): Matched {
+function matched({ watches }: History, changes: readonly Change[], operations: readonly Operation[]): Matched {
   const writes = operations.filter((operation) => operation.do !== 'get');
   const byValue = new Map(writes.filter((each) => each.do !== 'delete').map((each) => [each.value, each]));
   const deletions = Map.groupBy(
     writes.filter((each) => each.do === 'delete'),
     ({ expected }) => expected,
   );
+  const coverage = coverageOf(watches);
+  const told = new Map<bigint, Told>(changes.map((change) => [change.version, change]));
+  // Those that no watch told come first: what a deletion removed may be among them.
+  for (const { do: verb, value, outcome } of writes)
+    if (outcome.is === 'done' && !told.has(outcome.version))
+      told.set(outcome.version, { type: verb === 'create' ? 'ADDED' : 'MODIFIED', value: value ?? '', version: outcome.version });
   const found = new Map<bigint, { type: Change['type']; operation: Operation | undefined }>();
   let before = 0n;
-  for (const { type, value, version } of changes.toSorted(byVersion)) {
-    const asked = deletions.get(before) ?? [];
+  for (const { type, value, version } of [...told.values()].toSorted(byVersion)) {
+    const asked = (deletions.get(before) ?? []).filter(() => isCovered(coverage, before, version));
     const deletion =
       asked.find(({ outcome }) => outcome.is === 'removed') ?? asked.find(({ outcome }) => outcome.is === 'unknown') ?? asked[0];
-    found.set(version, { type, operation: type === 'DELETED' ? deletion : byValue.get(value) });
+    // What a deletion that follows a gap removed is not known, so neither is who asked for it.
+    if (type !== 'DELETED' || deletion !== undefined || isCovered(coverage, before, version))
+      found.set(version, { type, operation: type === 'DELETED' ? deletion : byValue.get(value) });
     before = version;
   }
-  for (const operation of writes) {
-    if (operation.outcome.is !== 'done' || found.has(operation.outcome.version)) continue;
-    found.set(operation.outcome.version, { type: operation.do === 'create' ? 'ADDED' : 'MODIFIED', operation });
-  }
-  return new Map([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return found;
 }
 
 /** Each write found what it insisted on, and no write took effect twice. */
