@@ -20,6 +20,7 @@ export const PREREQUISITES = {
   etcd: program('etcd', 'etcd-server'),
   ip: program('ip', 'iproute2'),
   'network-namespaces': { remedy: 'run as root, with the right to make network namespaces', find: mayMakeNetworks },
+  strace: program('strace', 'strace'),
   'qemu-system-x86_64': program('qemu-system-x86_64', 'qemu-system-x86'),
   'qemu-img': program('qemu-img', 'qemu-utils'),
   busybox: { ...program('busybox', 'busybox-static'), remedy: 'install a busybox without shared libraries', find: staticBusybox },

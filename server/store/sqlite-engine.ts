@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import { openStoreFile, reasonOf } from './sqlite-file.ts';
+import { openStoreFile, reasonOf, sqliteCode } from './sqlite-file.ts';
 import type {
   Engine,
   EngineChange,
@@ -14,6 +14,7 @@ import type {
 } from './sqlite-protocol.ts';
 
 const SLOTS = 64;
+const SQLITE_FULL = 13;
 /** Bounds of one part of a list, one page of history, one slice of compaction. */
 const PART_CHARS = 1024 * 1024;
 const PAGE_CHARS = 2 * 1024 * 1024;
@@ -62,8 +63,14 @@ function prepareStatements(database: DatabaseSync): Statements {
   };
 }
 
-/** Opens the store in `file` on this thread. A call that throws (always ApiError) leaves an engine that must not be used again. */
-export function openEngine(file: string): Engine {
+/** An engine that can also write its log to the disk anew. */
+export interface ProvableEngine extends Engine {
+  /** Copies the whole log into the file and syncs it; throws when the disk does not take it. */
+  prove(): void;
+}
+
+/** Opens the store in `file` on this thread. A write that throws is rolled back. */
+export function openEngine(file: string): ProvableEngine {
   const opened = openStoreFile(file);
   const { database } = opened;
   const statements = prepareStatements(database);
@@ -91,6 +98,10 @@ export function openEngine(file: string): Engine {
     compact: (upTo) => {
       compacted = Math.max(compacted, Math.min(upTo, revision * SLOTS + SLOTS - 1));
       return compactSlice(database, statements, compacted);
+    },
+    prove: () => {
+      const row = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
+      if (row?.busy !== 0) throw new ApiError('ServiceUnavailable', 'the log of the store is in use');
     },
     close: () => {
       opened.close();
@@ -144,15 +155,30 @@ function applyBatch(database: DatabaseSync, statements: Statements, writes: read
     }
     if (index > 0) statements.setRevision.run(revision);
   } catch (error) {
-    throw new ApiError('ServiceUnavailable', `the store cannot write: ${reasonOf(error)}`, { cause: error });
+    rollBack(database);
+    throw notWritten(error);
   }
   try {
     database.exec(index > 0 ? 'COMMIT' : 'ROLLBACK');
   } catch (error) {
+    rollBack(database);
+    // A full disk is told before the last page of the batch is in the log, so that none of it can come back.
+    if (sqliteCode(error) === SQLITE_FULL) throw notWritten(error);
     // The log may hold the batch although the disk did not confirm it; only opening the file again tells.
     throw new ApiError('Timeout', `it is not known whether the write is on the disk: ${reasonOf(error)}`, { cause: error });
   }
   return { outcomes, revision: index > 0 ? revision : revision - 1 };
+}
+
+function rollBack(database: DatabaseSync): void {
+  if (database.isTransaction) database.exec('ROLLBACK');
+}
+
+function notWritten(error: unknown): ApiError {
+  return new ApiError('ServiceUnavailable', `the store cannot write: ${reasonOf(error)}`, {
+    details: { retryAfterSeconds: 1 },
+    cause: error,
+  });
 }
 
 function applyWrite(statements: Statements, write: EngineWrite, version: number): EngineOutcome {
@@ -204,6 +230,7 @@ function compactSlice(database: DatabaseSync, statements: Statements, upTo: numb
     database.exec(`PRAGMA incremental_vacuum(${String(Math.min(spare, VACUUM_PAGES))})`);
     return spare > VACUUM_PAGES;
   } catch (error) {
+    rollBack(database);
     throw new ApiError('ServiceUnavailable', `the store cannot forget its history: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -111,8 +111,11 @@ function prepare(database: DatabaseSync, path: string, unlock?: () => void): Sto
   return {
     database,
     close: () => {
-      database.close();
-      unlock?.();
+      try {
+        database.close();
+      } finally {
+        unlock?.();
+      }
     },
   };
 }
@@ -144,7 +147,7 @@ export function createSchema(database: DatabaseSync): void {
 }
 
 /** SQLite's primary result code of an error that node:sqlite threw, or undefined. */
-function sqliteCode(error: unknown): number | undefined {
+export function sqliteCode(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }
 

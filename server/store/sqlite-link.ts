@@ -102,7 +102,7 @@ function receive(message: FromWorker, questions: Map<number, Question>, failure:
   }
   const error = errorOf(message.fault);
   question?.reject(error);
-  failure.set(unavailable(error));
+  if (message.fatal) failure.set(unavailable(error));
 }
 
 interface Failure {
@@ -131,7 +131,8 @@ function createFailure(): Failure {
 }
 
 function errorOf(fault: EngineFault): ApiError {
-  return new ApiError(fault.reason, fault.message);
+  const { reason, message, retryAfterSeconds } = fault;
+  return new ApiError(reason, message, retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } });
 }
 
 function unavailable(cause: unknown): ApiError {

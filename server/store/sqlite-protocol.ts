@@ -76,6 +76,7 @@ export interface EngineLink {
 export interface EngineFault {
   readonly reason: ApiErrorReason;
   readonly message: string;
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 export interface ToWorker {
@@ -89,5 +90,5 @@ export type FromWorker =
   | { readonly type: 'refused'; readonly fault: EngineFault }
   | { readonly type: 'part'; readonly id: number; readonly objects: ListPart }
   | { readonly type: 'answer'; readonly id: number; readonly output: unknown }
-  /** The engine can no longer be used. */
-  | { readonly type: 'fault'; readonly id: number; readonly fault: EngineFault };
+  /** Fatal: the engine can no longer be used. */
+  | { readonly type: 'fault'; readonly id: number; readonly fault: EngineFault; readonly fatal: boolean };

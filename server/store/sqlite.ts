@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { abortable } from './abortable.ts';
 import { prefixEnd } from './key-range.ts';
@@ -23,7 +24,7 @@ import {
   type StoreWrite,
   type WriteOutcome,
 } from './store.ts';
-import { createWatchHub, type HistoryPage, type WatchHub } from './watch-hub.ts';
+import { createWatchHub, versionOf, type HistoryPage, type WatchHub } from './watch-hub.ts';
 import { createWriteQueue, type WriteQueue } from './write-queue.ts';
 
 export interface SqliteOptions {
@@ -32,6 +33,8 @@ export interface SqliteOptions {
 }
 
 const WAITING_WRITES = 4096;
+/** Between two looks at whether the file could be opened again. */
+const RETRY_MS = 100;
 
 /**
  * Opens the embedded store, making the file (0600) and its directory (0700) where there are none.
@@ -41,7 +44,8 @@ export async function openSqliteStore(options: SqliteOptions, signal: AbortSigna
   signal.throwIfAborted();
   const link = options.file === ':memory:' ? await linkMemory() : await startEngine(options.file, signal);
   const { installation, incarnation, offset } = await link.ask('identity', undefined);
-  return new SqliteStore(link, { installation, incarnation }, BigInt(offset));
+  const revision = await link.ask('revision', undefined);
+  return new SqliteStore(link, { installation, incarnation }, BigInt(offset), revision);
 }
 
 /** Loaded only here, so that a process with a store in a file keeps SQLite in the other thread. */
@@ -56,12 +60,17 @@ class SqliteStore implements Store {
   readonly #offset: bigint;
   readonly #hub: WatchHub;
   readonly #queue: WriteQueue;
+  /** The last version that watches were told; what is durable beyond it is read from history after a commit of unknown outcome. */
+  #published: number;
+  #recovering = false;
   #closing: Promise<void> | undefined;
+  readonly #stop = new AbortController();
 
-  constructor(link: EngineLink, identity: StoreIdentity, offset: bigint) {
+  constructor(link: EngineLink, identity: StoreIdentity, offset: bigint, revision: number) {
     this.identity = identity;
     this.#link = link;
     this.#offset = offset;
+    this.#published = (revision + 1) * Number(WRITES_PER_REVISION) - 1;
     this.#hub = createWatchHub((prefix, after, signal) => this.#history(prefix, after, signal));
     this.#queue = createWriteQueue({
       commit: (batch) => this.#commit(batch),
@@ -102,6 +111,7 @@ class SqliteStore implements Store {
   }
 
   async compact(upTo: bigint, signal: AbortSignal): Promise<void> {
+    if (this.#recovering) throw recovering();
     const version = this.#version(upTo);
     // Slice by slice, so that writes are served in between.
     while (await this.#ask('compact', version, signal));
@@ -113,6 +123,7 @@ class SqliteStore implements Store {
   }
 
   async #end(): Promise<void> {
+    this.#stop.abort();
     const closed = new ApiError('ServiceUnavailable', 'the store is closed');
     this.#hub.end();
     await this.#queue.drain(closed);
@@ -121,14 +132,50 @@ class SqliteStore implements Store {
   }
 
   async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
-    const outcomes = await this.#link.ask(
-      'apply',
-      batch.map((write) => this.#engineWrite(write)),
-    );
+    if (this.#recovering) throw recovering();
+    const outcomes = await this.#apply(batch.map((write) => this.#engineWrite(write)));
     const told = outcomes.map((outcome) => this.#outcome(outcome));
     const events = batch.flatMap((write, at) => eventOf(write, told[at]));
-    if (events.length > 0) this.#hub.publish(events);
+    if (events.length > 0) this.#publish(events);
     return told;
+  }
+
+  #publish(events: readonly StoreEvent[]): void {
+    const last = events.at(-1);
+    if (last !== undefined) this.#published = Number(versionOf(last) - this.#offset);
+    this.#hub.publish(events);
+  }
+
+  async #apply(writes: readonly EngineWrite[]): Promise<readonly EngineOutcome[]> {
+    try {
+      return await this.#link.ask('apply', writes);
+    } catch (error) {
+      if (error instanceof ApiError && error.reason === 'Timeout') {
+        this.#recovering = true;
+        void this.#recover();
+      }
+      throw error;
+    }
+  }
+
+  /** Waits until the file is open again, then tells the watches what it turned out to hold; no write is taken before. */
+  async #recover(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const page = await this.#history('', this.#offset + BigInt(this.#published), signal);
+        for (const events of page.revisions) this.#publish(events);
+        if (!page.more) break;
+      } catch (error) {
+        if (error instanceof ApiError && error.details.retryAfterSeconds === undefined) {
+          // The history does not go on from what was told, or the file is gone for good: better no watch than one with a gap.
+          this.#hub.end(error);
+          return;
+        }
+        await setTimeout(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    this.#recovering = false;
   }
 
   async #history(prefix: string, after: bigint, signal: AbortSignal): Promise<HistoryPage> {
@@ -184,6 +231,12 @@ class SqliteStore implements Store {
   #lastOf(revision: number): bigint {
     return this.#offset + BigInt(revision) * WRITES_PER_REVISION + WRITES_PER_REVISION - 1n;
   }
+}
+
+function recovering(): ApiError {
+  return new ApiError('ServiceUnavailable', 'the store is being opened again after an error of the disk', {
+    details: { retryAfterSeconds: 1 },
+  });
 }
 
 function rangeOf(prefix: string): EngineRange {

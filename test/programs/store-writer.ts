@@ -1,7 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
+import type { StoreEvent } from '../../server/store/store.ts';
 
 // A process of its own for tests: creates /0, /1, ... in the store of argv[2], one after the other, until it is killed or a write fails.
-// Prints "open", then the key of each acknowledged write, or the reasons of the first failure, of the write after it and of the watch.
+// Prints "open", then the key of each acknowledged write, or the reasons of two failures.
+// With a number in argv[3] it goes on after failures until so many writes are acknowledged.
 
 const signal = new AbortController().signal;
 
@@ -10,7 +13,6 @@ async function main(file: string): Promise<void> {
   const { objects } = await store.list('', signal);
   process.stdout.write('open\n');
   const reasons: string[] = [];
-  const watched = drain(store.watch('', await store.revision(signal), signal)).catch(reasonOf);
   for (let at = objects.length; reasons.length < 2; at += 1) {
     const key = `/${String(at)}`;
     await store.write({ do: 'create', key, value: 'v'.repeat(2000) }, signal).then(
@@ -18,19 +20,40 @@ async function main(file: string): Promise<void> {
       (error: unknown) => reasons.push(reasonOf(error)),
     );
   }
-  process.stdout.write(`failed ${reasons.join(' ')} ${await watched}\n`);
+  process.stdout.write(`failed ${reasons.join(' ')}\n`);
   await store.close();
 }
 
-async function drain(watch: AsyncIterable<unknown>): Promise<string> {
-  let last: unknown;
-  for await (const events of watch) last = events;
-  return `ended ${String(last)}`;
+/** Goes on after failures until so many writes are acknowledged, and prints the events of a watch of all of it as well. */
+async function writeThrough(file: string, count: number): Promise<void> {
+  const store = await openSqliteStore({ file }, signal);
+  const watched = printEvents(store.watch('', await store.revision(signal), signal));
+  let acknowledged = 0;
+  for (let at = 0; acknowledged < count; at += 1) {
+    try {
+      await store.write({ do: 'create', key: `/${String(at)}`, value: 'v'.repeat(2000) }, signal);
+      acknowledged += 1;
+      process.stdout.write(`/${String(at)}\n`);
+    } catch (error) {
+      process.stdout.write(`failed ${reasonOf(error)}\n`);
+      await setTimeout(20);
+    }
+  }
+  // The events of the last write are on their way when it is acknowledged.
+  await setTimeout(100);
+  await store.close();
+  await watched;
+}
+
+async function printEvents(watch: AsyncIterable<readonly StoreEvent[]>): Promise<void> {
+  for await (const events of watch) {
+    for (const event of events) process.stdout.write(`event ${event.type === 'put' ? event.object.key : event.key}\n`);
+  }
 }
 
 function reasonOf(error: unknown): string {
   return error instanceof Error && 'reason' in error ? String(error.reason) : String(error);
 }
 
-const [, , file] = process.argv;
-if (file !== undefined) await main(file);
+const [, , file, count] = process.argv;
+if (file !== undefined) await (count === undefined ? main(file) : writeThrough(file, Number(count)));
