@@ -97,7 +97,7 @@ test('a second process is refused while the first lives, and let in when it was 
   late.child.stdout?.resume();
   expect((await once(late.child, 'close'))[0]).not.toBe(0);
   await store.close();
-});
+}, 30_000);
 
 test('when the disk takes no more, no write is acknowledged that is not there afterwards', async () => {
   const writer = startWriter(['prlimit', '--fsize=400000']);

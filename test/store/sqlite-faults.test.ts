@@ -55,7 +55,7 @@ test('on a full filesystem writes are refused with a time to retry, reads go on,
     const failures: unknown[] = [];
     for (let at = 0; at < 20; at += 1) {
       const results = await Promise.allSettled(Array.from({ length: 16 }, (_, part) => create(`/${String(at)}/${String(part)}`)));
-      failures.push(...results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])));
+      failures.push(...results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])));
     }
     expect(failures.at(-1)).toMatchObject({ reason: 'ServiceUnavailable', details: { retryAfterSeconds: 1 } });
     expect((await store.get('/first', signal))?.key).toBe('/first');
