@@ -5,9 +5,6 @@ import type { Engine, EngineCall, EngineCalls, ListPart } from './sqlite-protoco
 
 const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
-/** How long no attempt is made after the first failure to open the file again; doubled up to the last. */
-const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 5000;
 
 /** An engine that outlives what the disk refuses, and says which of its errors it does not outlive. */
 export interface RecoveringEngine {
@@ -17,21 +14,16 @@ export interface RecoveringEngine {
 }
 
 /** Opens the store in `file`; after an I/O error it is closed, opened again and proven before it answers anything. */
-export function openRecoveringEngine(file: string, now: () => number): RecoveringEngine {
+export function openRecoveringEngine(file: string): RecoveringEngine {
   let open: Engine | undefined = openEngine(file);
-  let pause = FIRST_PAUSE_MS;
-  let nextTry = 0;
 
+  /** Each question tries anew: those who ask wait as long as they were told to. */
   function reopened(): Engine {
     if (open !== undefined) return open;
-    if (now() < nextTry) throw unavailable(undefined);
     try {
       open = openProven(file);
-      pause = FIRST_PAUSE_MS;
       return open;
     } catch (error) {
-      nextTry = now() + pause;
-      pause = Math.min(pause * 2, LAST_PAUSE_MS);
       throw unavailable(error);
     }
   }

@@ -36,7 +36,7 @@ function answer(port: MessagePort, store: RecoveringEngine, question: ToWorker):
 
 function serve(port: MessagePort, file: string): void {
   try {
-    const store = openRecoveringEngine(file, () => performance.now());
+    const store = openRecoveringEngine(file);
     port.on('message', (question: ToWorker) => {
       answer(port, store, question);
     });

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { abortable } from './abortable.ts';
 import { prefixEnd } from './key-range.ts';
@@ -33,8 +32,6 @@ export interface SqliteOptions {
 }
 
 const WAITING_WRITES = 4096;
-/** Between two looks at whether the file could be opened again. */
-const RETRY_MS = 100;
 
 /**
  * Opens the embedded store, making the file (0600) and its directory (0700) where there are none.
@@ -63,6 +60,7 @@ class SqliteStore implements Store {
   /** The last version that watches were told; what is durable beyond it is read from history after a commit of unknown outcome. */
   #published: number;
   #recovering = false;
+  #recovery: Promise<boolean> | undefined;
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
 
@@ -99,6 +97,8 @@ class SqliteStore implements Store {
   }
 
   async revision(signal: AbortSignal): Promise<bigint> {
+    // Whoever waits for the newest version waits for watches to hear of it.
+    if (this.#recovering && !(await abortable(this.#recover(), signal))) throw recovering();
     return this.#lastOf(await this.#ask('revision', undefined, signal));
   }
 
@@ -132,7 +132,7 @@ class SqliteStore implements Store {
   }
 
   async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
-    if (this.#recovering) throw recovering();
+    if (this.#recovering && !(await this.#recover())) throw recovering();
     const outcomes = await this.#apply(batch.map((write) => this.#engineWrite(write)));
     const told = outcomes.map((outcome) => this.#outcome(outcome));
     const events = batch.flatMap((write, at) => eventOf(write, told[at]));
@@ -158,24 +158,28 @@ class SqliteStore implements Store {
     }
   }
 
-  /** Waits until the file is open again, then tells the watches what it turned out to hold; no write is taken before. */
-  async #recover(): Promise<void> {
+  /** One recovery for all who need it. */
+  #recover(): Promise<boolean> {
+    this.#recovery ??= this.#catchUp().finally(() => (this.#recovery = undefined));
+    return this.#recovery;
+  }
+
+  /** Tells the watches what the file turned out to hold; false where it cannot be read yet. No write is taken before. */
+  async #catchUp(): Promise<boolean> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
+    try {
+      for (let more = true; more;) {
         const page = await this.#history('', this.#offset + BigInt(this.#published), signal);
         for (const events of page.revisions) this.#publish(events);
-        if (!page.more) break;
-      } catch (error) {
-        if (error instanceof ApiError && error.details.retryAfterSeconds === undefined) {
-          // The history does not go on from what was told, or the file is gone for good: better no watch than one with a gap.
-          this.#hub.end(error);
-          return;
-        }
-        await setTimeout(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        more = page.more;
       }
+    } catch (error) {
+      // The history does not go on from what was told, or the file is gone for good: better no watch than one with a gap.
+      if (error instanceof ApiError && error.details.retryAfterSeconds === undefined) this.#hub.end(error);
+      return false;
     }
     this.#recovering = false;
+    return true;
   }
 
   async #history(prefix: string, after: bigint, signal: AbortSignal): Promise<HistoryPage> {
