@@ -52,8 +52,9 @@ const ENDPOINT = /^https?:\/\/[\w.[\]:-]+:\d{1,5}\/?$/;
 
 const CHANNEL = {
   // A link that died without a word is noticed in 10 seconds at most.
-  'grpc.keepalive_time_ms': 5000,
-  'grpc.keepalive_timeout_ms': 4000,
+  // etcd refuses connections that ask more often than every five seconds.
+  'grpc.keepalive_time_ms': 6000,
+  'grpc.keepalive_timeout_ms': 3000,
   'grpc.keepalive_permit_without_calls': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
