@@ -74,8 +74,7 @@ function readHeader(database: DatabaseSync): Pick<FileSnapshot, 'header' | 'back
   return { header, backup: markSchema.parse(JSON.parse(backup)) };
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- the same shape as pages that come over a network
-async function* readPages(database: DatabaseSync, signal: AbortSignal): AsyncGenerator<readonly SnapshotObject[]> {
+function* readPages(database: DatabaseSync, signal: AbortSignal): Generator<readonly SnapshotObject[]> {
   const statement = database.prepare(`SELECT key, version, value FROM current WHERE key > ? ORDER BY key LIMIT ${String(PAGE_ROWS)}`);
   statement.setReadBigInts(true);
   let after = '';

@@ -20,7 +20,7 @@ export interface SnapshotObject {
 export interface Snapshot {
   readonly header: SnapshotHeader;
   /** All objects in pages, by key; each call begins again. */
-  pages(signal: AbortSignal): AsyncIterable<readonly SnapshotObject[]>;
+  pages(signal: AbortSignal): AsyncIterable<readonly SnapshotObject[]> | Iterable<readonly SnapshotObject[]>;
 }
 
 /** What a backup says of itself. */
