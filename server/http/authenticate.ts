@@ -32,3 +32,15 @@ export function tokenAuthenticator(tokens: readonly TokenCaller[]): Authenticate
     return found;
   };
 }
+
+/** As `authenticate`, which is asked once for each header that a connection sends again and again. */
+export function perConnection(authenticate: Authenticate): (connection: object, authorization: string | undefined) => Caller | undefined {
+  const latest = new WeakMap<object, { readonly authorization: string | undefined; readonly caller: Caller | undefined }>();
+  return (connection, authorization) => {
+    const known = latest.get(connection);
+    if (known !== undefined && known.authorization === authorization) return known.caller;
+    const caller = authenticate(authorization);
+    latest.set(connection, { authorization, caller });
+    return caller;
+  };
+}

@@ -1,6 +1,8 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 
 const CONTROL = /\p{Cc}/u;
+/** A path that says what it means: nothing to decode, and no part that could be "." or "..". */
+const PLAIN = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+\/?$/;
 
 function segmentOf(raw: string): string {
   let segment: string;
@@ -24,6 +26,6 @@ export function requestPathOf(target: string): {
   const mark = target.indexOf('?');
   const rawPath = mark === -1 ? target : target.slice(0, mark);
   if (rawPath.includes('//')) throw new ApiError('NotFound', 'nothing is served at a path with an empty part');
-  const path = rawPath.split('/').map(segmentOf).join('/');
+  const path = PLAIN.test(rawPath) ? rawPath : rawPath.split('/').map(segmentOf).join('/');
   return { path, query: mark === -1 ? [] : [...new URLSearchParams(target.slice(mark + 1))] };
 }

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiRequest, ApiResponse, Caller, Transport } from '../../apis/meta/request.ts';
-import type { Authenticate } from './authenticate.ts';
+import { perConnection, type Authenticate } from './authenticate.ts';
 import { isProtobuf, readBody } from './request-body.ts';
 import { requestPathOf } from './request-path.ts';
 import { errorResponse, sendResponse, sendStream } from './response.ts';
@@ -69,11 +69,13 @@ function isMethod(method: string | undefined): method is ApiRequest['method'] {
 
 /** Headers as the API sees them: the credentials stay here. */
 function headersOf(request: IncomingMessage): Readonly<Record<string, string>> {
-  const entries = Object.entries(request.headers).flatMap(([name, value]) => {
-    if (value === undefined || name === 'authorization' || name === 'cookie') return [];
-    return [[name, Array.isArray(value) ? value.join(', ') : value] as const];
-  });
-  return { ...Object.fromEntries(entries), ...(isProtobuf(request) ? { 'content-type': 'application/json' } : {}) };
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined || name === 'authorization' || name === 'cookie') continue;
+    headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  if (isProtobuf(request)) headers['content-type'] = 'application/json';
+  return headers;
 }
 
 function internalError(cause: unknown): ApiError {
@@ -91,25 +93,29 @@ function refusalOf(request: IncomingMessage, caller: Caller | undefined): ApiRes
   return errorResponse(new ApiError('MethodNotAllowed', 'the method is not served'), { allow: ALLOW, connection: 'close' });
 }
 
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
+}
+
 /** Whether the body stays unread: what nobody in particular may ask for needs none, and thousands of them would fill the memory. */
-function leavesBody({ headers }: IncomingMessage): boolean {
-  const sent = headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
-  return sent && headers.authorization === undefined;
+function leavesBody(request: IncomingMessage): boolean {
+  return hasBody(request) && request.headers.authorization === undefined;
 }
 
 async function requestOf(request: IncomingMessage, caller: Caller, bodyBytes: number, signal: AbortSignal): Promise<ApiRequest> {
   const { path, query } = requestPathOf(request.url ?? '');
-  const body = leavesBody(request) ? undefined : await readBody(request, bodyBytes, signal);
+  const body = hasBody(request) && !leavesBody(request) ? await readBody(request, bodyBytes, signal) : undefined;
   const method = isMethod(request.method) ? request.method : 'GET';
   return { method, path, query, headers: headersOf(request), caller, ...(body === undefined ? {} : { body }) };
 }
 
 function handlerOf(options: HttpOptions, limits: HttpLimits, streams: Set<AbortController>): Handler {
-  const { transport, authenticate, clock, log } = options;
+  const { transport, clock, log } = options;
+  const authenticate = perConnection(options.authenticate);
   const pace = { clock, stallMs: limits.stallMs };
   async function answer(request: IncomingMessage, response: ServerResponse, controller: AbortController): Promise<void> {
     const { signal } = controller;
-    const caller = authenticate(request.headers.authorization);
+    const caller = authenticate(request.socket, request.headers.authorization);
     if (leavesBody(request)) response.shouldKeepAlive = false;
     const refusal = refusalOf(request, caller);
     if (caller === undefined || refusal !== undefined) {
@@ -150,7 +156,7 @@ function applicationOf(handle: Handler, streams: Set<AbortController>, { log, cl
     const controller = new AbortController();
     response.on('close', () => {
       streams.delete(controller);
-      controller.abort(new ApiError('Timeout', 'the client has gone'));
+      if (!response.writableFinished) controller.abort(new ApiError('Timeout', 'the client has gone'));
       const ms = Math.round(clock.monotonic() - started);
       log.debug({ method: request.method, path: pathForLog(request), code: response.statusCode, ms }, 'request');
     });

@@ -34,7 +34,7 @@ export interface EtcdOptions {
 }
 
 const WAITING_WRITES = 4096;
-const BATCHES_UNDER_WAY = 8;
+const BATCHES_UNDER_WAY = 2;
 /** Objects of one page: few until the objects have shown to be small, so that a page stays below what a response may have. */
 const FIRST_PAGE = 64;
 const GREATEST_PAGE = 1024;

@@ -36,8 +36,9 @@ function create(key: string, value = ''): StoreWrite {
   return { do: 'create', key, value };
 }
 
+/** Long enough for an outcome to be told, and for what waited to be sent. */
 async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test('writes gather while a batch is under way, at most 64 to the next', async () => {

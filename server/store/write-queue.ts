@@ -44,8 +44,8 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   function schedule(): void {
     if (scheduled || running >= options.parallel || waiting.size === 0) return;
     scheduled = true;
-    // A microtask later, so that writes of the same tick share the batch.
-    queueMicrotask(() => {
+    // When all requests that have come in by now have been read, so that they share the batch.
+    setImmediate(() => {
       scheduled = false;
       void send(gather(waiting, limit, options.mayJoin));
       schedule();

@@ -44,6 +44,7 @@ export function takesJson({ type }: AcceptClause): boolean {
 
 /** How a client wants an object or a list, from its Accept header; throws NotAcceptable where nothing that it names can be served. */
 export function representationOf(header: string | undefined): Representation {
+  if (header === undefined || header === 'application/json' || header === '*/*') return 'Object';
   for (const clause of acceptClauses(header)) {
     if (!takesJson(clause)) continue;
     const { as, g, v } = clause.parameters;

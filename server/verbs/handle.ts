@@ -7,6 +7,7 @@ import { createAdmission } from '../admission/admit.ts';
 import { createWatchCache, HISTORY, type WatchCache } from '../registry/cache.ts';
 import type { ChangeLogLimits } from '../registry/change-log.ts';
 import { forbidden, methodNotAllowed, noSuchPath } from '../registry/refusals.ts';
+import { createDeadlines, type Deadlines } from '../registry/deadlines.ts';
 import { createRegistry } from '../registry/registry.ts';
 import { isNamespaces, resourcesOf, type Resource } from '../registry/resource.ts';
 import type { Store } from '../store/store.ts';
@@ -20,7 +21,7 @@ import { patchObject } from './patch.ts';
 import { deadlineMsOf, queryOf, type Verb } from './query.ts';
 import { representer } from './represent.ts';
 import { jsonAnswer, type Call, type ListAnswer, type Services } from './services.ts';
-import { targetOf, type Target } from './target.ts';
+import { createTargets, type Target } from './target.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -103,11 +104,12 @@ function failure(error: ApiError): ApiResponse {
 }
 
 interface Wiring {
-  readonly resources: readonly Resource[];
   readonly services: Services;
   readonly authorize: Authorize;
   readonly options: ApiOptions;
   readonly cache: WatchCache;
+  readonly deadlines: Deadlines;
+  readonly targetOf: (path: string) => Target | undefined;
 }
 
 async function answerDocument({ authorize, options }: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse> {
@@ -130,8 +132,8 @@ async function waitUntilReady(cache: WatchCache, signal: AbortSignal): Promise<v
 }
 
 async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse | ApiStream> {
-  const { services, resources, authorize, options } = wiring;
-  const target = targetOf(resources, request.path);
+  const { services, authorize, options } = wiring;
+  const target = wiring.targetOf(request.path);
   if (target === undefined) return answerDocument(wiring, request, signal);
   const verb = verbOf(request, target);
   const attributes = attributesOf(verb, target);
@@ -140,7 +142,9 @@ async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal):
   const represent = representer(request, target.resource.kind, () => options.clock.now());
   await waitUntilReady(wiring.cache, signal);
   const operate = (stop: AbortSignal): ReturnType<Operation> => OPERATIONS[verb](services, call, stop);
-  return represent(verb === 'watch' ? await operate(signal) : await withDeadline(options.clock, deadlineMsOf(call.query), operate, signal));
+  return represent(
+    verb === 'watch' ? await operate(signal) : await withDeadline(wiring.deadlines, deadlineMsOf(call.query), operate, signal),
+  );
 }
 
 /** The API over a store: every request of every kind of the catalog. Call `run` once, then `handle` at will. */
@@ -158,8 +162,9 @@ export function createApi(options: ApiOptions): Api {
     newSuffix,
   };
   const wiring: Wiring = {
-    resources,
     services,
+    deadlines: createDeadlines(clock),
+    targetOf: createTargets(resources),
     authorize: options.authorize ?? authorizeBy(STATIC_POLICY),
     options,
     cache,

@@ -1,6 +1,5 @@
 import { noSuchPath } from '../registry/refusals.ts';
 import { isNamespaces, type Resource } from '../registry/resource.ts';
-import { apiVersionOf } from '../../apis/meta/kind.ts';
 
 /** What a path names: a collection where `name` is empty, else one object or a part of it. */
 export interface Target {
@@ -27,21 +26,33 @@ function subresourceOf(resource: Resource, text: string): Target['subresource'] 
 }
 
 /** Where `namespaces/N/...` holds a collection, the namespace is cut off in front; `namespaces/N/status` is a namespace itself. */
-function scopeOf(rest: readonly string[], plurals: ReadonlySet<string>): { readonly namespace: string; readonly parts: readonly string[] } {
+function scopeOf(
+  rest: readonly string[],
+  plurals: { has(plural: string): boolean },
+): { readonly namespace: string; readonly parts: readonly string[] } {
   const [first, namespace = '', third = ''] = rest;
   const scoped =
     first === 'namespaces' && rest.length > 2 && (rest.length > 3 || plurals.has(third) || !['status', 'finalize'].includes(third));
   return scoped ? { namespace, parts: rest.slice(2) } : { namespace: '', parts: rest };
 }
 
-/** What the path names among the resources; undefined where it is no resource path, ApiError NotFound where it names none of them. */
-export function targetOf(resources: readonly Resource[], path: string): Target | undefined {
-  const found = split(path);
-  if (found === undefined) return undefined;
-  const served = resources.filter(({ kind }) => apiVersionOf(kind) === found.groupVersion);
-  const { namespace, parts } = scopeOf(found.rest, new Set(served.map(({ kind }) => kind.plural)));
-  const [plural, name = '', part = '', ...more] = parts;
-  const resource = served.find(({ kind }) => kind.plural === plural);
+/** A function that says what a path names among the resources: undefined where it is no resource path; it throws ApiError NotFound where it names none of them. */
+export function createTargets(resources: readonly Resource[]): (path: string) => Target | undefined {
+  const served = new Map<string, Map<string, Resource>>();
+  for (const resource of resources) {
+    const plurals = served.get(resource.apiVersion) ?? new Map<string, Resource>();
+    served.set(resource.apiVersion, plurals.set(resource.kind.plural, resource));
+  }
+  return (path) => {
+    const found = split(path);
+    return found && targetIn(served.get(found.groupVersion) ?? new Map<string, Resource>(), found.rest);
+  };
+}
+
+function targetIn(plurals: ReadonlyMap<string, Resource>, rest: readonly string[]): Target {
+  const { namespace, parts } = scopeOf(rest, plurals);
+  const [plural = '', name = '', part = '', ...more] = parts;
+  const resource = plurals.get(plural);
   if (resource === undefined || more.length > 0 || parts.slice(1).includes('')) throw noSuchPath();
   const namespaced = resource.kind.scope === 'Namespaced';
   if (namespaced ? namespace === '' && name !== '' : namespace !== '') throw noSuchPath();

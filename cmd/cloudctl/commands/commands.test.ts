@@ -127,13 +127,14 @@ describe('cloudctl on an API in the same process', () => {
       seen.push(line);
       if (seen.length === 4) stop.abort();
     };
-    const watching = get({ ...context, out: see }, ['zones'], { ...OPTIONS, watch: true, write: () => undefined }, stop.signal);
+    const options = { ...OPTIONS, watch: true, write: () => undefined };
+    const ended = expect(get({ ...context, out: see }, ['zones'], options, stop.signal)).rejects.toThrow();
     await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'y' } } } });
     await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'z' } } } });
     await bench.ask('PATCH', `${ZONES}/a`, { body: { metadata: { labels: { x: 'ä' } } } });
     await bench.create(ZONES, zone('b'));
     await bench.create(ZONES, zone('c'));
-    await expect(watching).rejects.toThrow();
+    await ended;
     expect(seen[0]).toMatch(/^NAME +READY/);
     expect(seen.slice(1).every((line) => /^[abc] +Unknown/.test(line))).toBe(true);
   });
