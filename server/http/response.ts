@@ -1,11 +1,10 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { pipeline, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
-import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiResponse, ApiStream, WatchEvent } from '../../apis/meta/request.ts';
+import type { Deadlines } from '../registry/deadlines.ts';
 
 /** Below this a compressed answer costs more than it saves. */
 const MIN_GZIP_BYTES = 128 * 1024;
@@ -133,22 +132,31 @@ export function errorResponse(error: ApiError, headers: Readonly<Record<string, 
 }
 
 /** Waits until the client has read what was written; rejects when it reads nothing for `stallMs`, or goes. */
-async function drained(sink: Writable, options: StreamOptions, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const stalled = options.clock.sleep(options.stallMs, either).then(() => {
-    throw new ApiError('Expired', 'too old resource version: the client reads nothing; list again');
+async function drained(sink: Writable, { deadlines, stallMs }: StreamOptions, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  function read(): void {
+    resolve(undefined);
+  }
+  function leave(): void {
+    reject(signal.reason as Error);
+  }
+  const forget = deadlines.set(stallMs, () => {
+    reject(new ApiError('Expired', 'too old resource version: the client reads nothing; list again'));
   });
+  sink.on('drain', read).on('error', reject);
+  signal.addEventListener('abort', leave);
   try {
-    await Promise.race([once(sink, 'drain', { signal: either }), stalled]);
+    await promise;
   } finally {
-    done.abort();
-    stalled.catch(() => undefined);
+    forget();
+    sink.off('drain', read).off('error', reject);
+    signal.removeEventListener('abort', leave);
   }
 }
 
 export interface StreamOptions {
-  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   /** How long a client may leave everything unread. */
   readonly stallMs: number;
 }
@@ -167,7 +175,12 @@ function gatherWrites(response: ServerResponse): void {
 }
 
 function sendGathered(response: ServerResponse): void {
-  if (response.writableCorked > 0) response.uncork();
+  if (response.writableCorked === 0) return;
+  // Uncorked alone, the length of the chunk would leave in a write and a TLS record of its own.
+  const { socket } = response;
+  socket?.cork();
+  response.uncork();
+  socket?.uncork();
 }
 
 /** Writes a watch, one JSON object a line, no faster than the client reads; ends with it, and with an ERROR line where it fails. */

@@ -2,6 +2,7 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { WRITES_PER_REVISION, type Store, type StoredList, type StoreEvent } from '../store/store.ts';
 import type { Change, ChangeLogLimits } from './change-log.ts';
+import { createDeadlines } from './deadlines.ts';
 import { entryOf, shapeOf, type Entry, type EntryShape } from './entry.ts';
 import { createFreshness } from './freshness.ts';
 import { createProgress } from './progress.ts';
@@ -98,8 +99,9 @@ export function createWatchCache({ store, clock, resources, history, freeze, onT
     of: new Map(prefixes.map((prefix) => [prefix, createTable([], 0n, history)])),
     listeners: new Map(prefixes.map((prefix) => [prefix, new Set()])),
   };
-  const progress = createProgress(clock);
-  const fresh = createFreshness(store, clock, progress, onTrouble);
+  const deadlines = createDeadlines(clock);
+  const progress = createProgress(deadlines);
+  const fresh = createFreshness(store, clock, progress, deadlines, onTrouble);
   let listed = false;
 
   async function follow(signal: AbortSignal): Promise<void> {

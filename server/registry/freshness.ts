@@ -1,6 +1,7 @@
 import { createBarrier } from './barrier.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Store } from '../store/store.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Progress } from './progress.ts';
 
 const KEY = 'progress/nudge';
@@ -29,6 +30,7 @@ export function createFreshness(
   store: Store,
   clock: Clock,
   progress: Progress,
+  deadlines: Deadlines,
   onTrouble: (error: unknown) => void,
 ): (signal: AbortSignal) => Promise<void> {
   const newest = createBarrier(() => store.revision(new AbortController().signal));
@@ -36,10 +38,7 @@ export function createFreshness(
   return async (signal) => {
     const resourceVersion = await newest();
     if (progress.at() >= resourceVersion) return;
-    const done = new AbortController();
-    clock.sleep(NUDGE_MS, AbortSignal.any([signal, done.signal])).then(nudge, () => undefined);
-    await progress.reached(resourceVersion, signal).finally(() => {
-      done.abort();
-    });
+    const forget = deadlines.set(NUDGE_MS, () => void nudge());
+    await progress.reached(resourceVersion, signal).finally(forget);
   };
 }
