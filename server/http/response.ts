@@ -3,6 +3,7 @@ import { pipeline, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiResponse, ApiStream, WatchEvent } from '../../apis/meta/request.ts';
 import type { Deadlines } from '../registry/deadlines.ts';
 
@@ -157,30 +158,84 @@ async function drained(sink: Writable, { deadlines, stallMs }: StreamOptions, si
 
 export interface StreamOptions {
   readonly deadlines: Deadlines;
+  readonly gathering: Gathering;
   /** How long a client may leave everything unread. */
   readonly stallMs: number;
 }
 
-function lineOf(event: WatchEvent): string | Uint8Array {
-  return event.line?.() ?? `${JSON.stringify({ type: event.type, object: event.object })}\n`;
+function lineOf(event: WatchEvent): Uint8Array {
+  return event.line?.() ?? Buffer.from(`${JSON.stringify({ type: event.type, object: event.object })}\n`);
 }
 
-/** Events of one turn leave as one write. */
-function gatherWrites(response: ServerResponse): void {
-  if (response.writableCorked > 0) return;
-  response.cork();
-  setImmediate(() => {
-    sendGathered(response);
-  });
+/** How long watches that have just been written to gather more: a write costs the same with one event or with ten. */
+const GATHER_MS = 4;
+
+/** Calls many watches back at once, soon. */
+export interface Gathering {
+  /** Calls `send` once: at the end of the turn after a silence, else a few milliseconds after those before. */
+  add(send: () => void): void;
 }
 
-function sendGathered(response: ServerResponse): void {
-  if (response.writableCorked === 0) return;
-  // Uncorked alone, the length of the chunk would leave in a write and a TLS record of its own.
-  const { socket } = response;
-  socket?.cork();
-  response.uncork();
-  socket?.uncork();
+/** A gathering by a clock. */
+export function createGathering(clock: Clock): Gathering {
+  let waiting = new Set<() => void>();
+  const never = new AbortController().signal;
+  let sentAt = -Infinity;
+
+  function sendAll(): void {
+    sentAt = clock.monotonic();
+    const all = waiting;
+    waiting = new Set();
+    for (const send of all) send();
+  }
+  return {
+    add(send) {
+      waiting.add(send);
+      if (waiting.size > 1) return;
+      const waitMs = sentAt + GATHER_MS - clock.monotonic();
+      if (waitMs <= 0) setImmediate(sendAll);
+      else void clock.sleep(waitMs, never).then(sendAll);
+    },
+  };
+}
+
+/** The lines of a watch, gathered into as few writes as can be. */
+interface Lines {
+  add(line: Uint8Array): void;
+  /** Sends what was gathered. */
+  flush(): void;
+  /** Bytes that have been written or gathered since the reader last had a turn. */
+  readonly unbroken: number;
+  /** Resolves when more may be written. */
+  room(signal: AbortSignal): Promise<void>;
+}
+
+function linesTo(response: ServerResponse, options: StreamOptions): Lines {
+  let gathered: Uint8Array[] = [];
+  let unbroken = 0;
+  function flush(): void {
+    if (gathered.length === 0 || response.destroyed || response.writableEnded) return;
+    const [first] = gathered;
+    response.write(gathered.length === 1 && first !== undefined ? first : Buffer.concat(gathered));
+    gathered = [];
+  }
+  return {
+    flush,
+    add(line) {
+      if (gathered.length === 0) options.gathering.add(flush);
+      gathered.push(line);
+      unbroken += line.length;
+    },
+    get unbroken() {
+      return unbroken;
+    },
+    async room(signal) {
+      unbroken = 0;
+      flush();
+      if (response.writableNeedDrain) await drained(response, options, signal);
+      else await turn();
+    },
+  };
 }
 
 /** Writes a watch, one JSON object a line, no faster than the client reads; ends with it, and with an ERROR line where it fails. */
@@ -194,25 +249,19 @@ export async function sendStream(response: ServerResponse, stream: ApiStream, op
     return;
   }
   response.flushHeaders();
-  let unbroken = 0;
+  const lines = linesTo(response, options);
   try {
     for await (const event of stream.events) {
       if (signal.aborted) break;
-      const line = lineOf(event);
-      gatherWrites(response);
-      unbroken += line.length;
-      if (!response.write(line)) await drained(response, options, signal);
-      else if (unbroken >= TURN_BYTES) await turn();
-      else continue;
-      unbroken = 0;
+      lines.add(lineOf(event));
+      if (response.writableNeedDrain || lines.unbroken >= TURN_BYTES) await lines.room(signal);
     }
   } catch (error) {
     if (!signal.aborted) {
       if (!(error instanceof ApiError)) throw error;
-      response.write(lineOf({ type: 'ERROR', object: statusOf(error) }));
+      lines.add(lineOf({ type: 'ERROR', object: statusOf(error) }));
     }
   }
-  // Node puts the end before what is still gathered.
-  sendGathered(response);
+  lines.flush();
   response.end();
 }

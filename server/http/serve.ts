@@ -11,7 +11,7 @@ import { createDeadlines } from '../registry/deadlines.ts';
 import { perConnection, type Authenticate } from './authenticate.ts';
 import { isProtobuf, readBody } from './request-body.ts';
 import { requestPathOf } from './request-path.ts';
-import { errorResponse, sendResponse, sendStream, type StreamOptions } from './response.ts';
+import { createGathering, errorResponse, sendResponse, sendStream, type StreamOptions } from './response.ts';
 
 /** Bounds of what clients may take. */
 export interface HttpLimits {
@@ -224,7 +224,8 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
   signal.throwIfAborted();
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const streams = new Set<AbortController>();
-  const pace = { deadlines: createDeadlines(options.clock), stallMs: limits.stallMs };
+  const { clock } = options;
+  const pace = { deadlines: createDeadlines(clock), gathering: createGathering(clock), stallMs: limits.stallMs };
   const app = applicationOf(handlerOf(options, pace, limits, streams), pace, streams, options);
   const server = createServer(
     {
