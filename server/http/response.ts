@@ -167,12 +167,15 @@ function lineOf(event: WatchEvent): Uint8Array {
   return event.line?.() ?? Buffer.from(`${JSON.stringify({ type: event.type, object: event.object })}\n`);
 }
 
-/** How long watches that have just been written to gather more: a write costs the same with one event or with ten. */
-const GATHER_MS = 4;
+/**
+ * How long watches that have just been written to gather more, since a write costs the same with one event or with ten; longer where so
+ * many watch that writing to all of them takes longer, so that others have their turn.
+ */
+const GATHER_MS = { least: 4, most: 50 };
 
 /** Calls many watches back at once, soon. */
 export interface Gathering {
-  /** Calls `send` once: at the end of the turn after a silence, else a few milliseconds after those before. */
+  /** Calls `send` once: at the end of the turn after a silence, else some milliseconds after those before. */
   add(send: () => void): void;
 }
 
@@ -180,19 +183,21 @@ export interface Gathering {
 export function createGathering(clock: Clock): Gathering {
   let waiting = new Set<() => void>();
   const never = new AbortController().signal;
-  let sentAt = -Infinity;
+  let nextAt = -Infinity;
 
   function sendAll(): void {
-    sentAt = clock.monotonic();
+    const from = clock.monotonic();
     const all = waiting;
     waiting = new Set();
     for (const send of all) send();
+    const now = clock.monotonic();
+    nextAt = now + Math.min(GATHER_MS.most, Math.max(GATHER_MS.least, now - from));
   }
   return {
     add(send) {
       waiting.add(send);
       if (waiting.size > 1) return;
-      const waitMs = sentAt + GATHER_MS - clock.monotonic();
+      const waitMs = nextAt - clock.monotonic();
       if (waitMs <= 0) setImmediate(sendAll);
       else void clock.sleep(waitMs, never).then(sendAll);
     },
@@ -216,7 +221,11 @@ function linesTo(response: ServerResponse, options: StreamOptions): Lines {
   function flush(): void {
     if (gathered.length === 0 || response.destroyed || response.writableEnded) return;
     const [first] = gathered;
+    const { socket } = response;
+    // Else it would be sent in a later turn, and nobody would know how long that takes.
+    socket?.cork();
     response.write(gathered.length === 1 && first !== undefined ? first : Buffer.concat(gathered));
+    socket?.uncork();
     gathered = [];
   }
   return {
