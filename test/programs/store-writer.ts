@@ -77,4 +77,9 @@ function reasonOf(error: unknown): string {
 }
 
 const [, , file, count] = process.argv;
-if (file !== undefined) await (count === undefined ? main(file) : writeThrough(file, Number(count)));
+try {
+  if (file !== undefined) await (count === undefined ? main(file) : writeThrough(file, Number(count)));
+} catch (error) {
+  process.stdout.write(`refused ${reasonOf(error)} ${error instanceof Error ? error.message : ''}\n`);
+  process.exitCode = 1;
+}
