@@ -6,8 +6,10 @@ export type Outcome =
   | { readonly is: 'removed' }
   /** A read that found nothing. */
   | { readonly is: 'absent' }
-  /** Nothing was written. */
+  /** Nothing was written, because of what the key was. */
   | { readonly is: 'refused' }
+  /** Nothing was written, whatever the key was. */
+  | { readonly is: 'unserved' }
   /** No answer, or one that says that nobody knows. */
   | { readonly is: 'unknown' };
 

@@ -31,7 +31,9 @@ function judgeKey(history: History, key: string, changes: readonly Change[], ope
   return [
     ...[...writes].flatMap(([version, { operation }]) => [
       ...(operation === undefined ? [say(`nobody wrote ${String(version)}`)] : []),
-      ...(operation?.outcome.is === 'refused' ? [say(`the refused ${operation.do} took effect at ${String(version)}`)] : []),
+      ...(operation?.outcome.is === 'refused' || operation?.outcome.is === 'unserved'
+        ? [say(`the refused ${operation.do} took effect at ${String(version)}`)]
+        : []),
     ]),
     ...chainOf(history, writes).map(say),
     ...removalsOf(history, operations, writes).map(say),

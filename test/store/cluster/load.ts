@@ -22,6 +22,8 @@ export function randomOf(seed: number): Random {
 export interface LoadOptions {
   readonly transports: readonly Transport[];
   readonly random: Random;
+  /** What its keys begin with, where others than "key" are in the store already. */
+  readonly name?: string;
   readonly keys: number;
   readonly workers: number;
   readonly writesPerSecond: number;
@@ -113,7 +115,7 @@ async function watchAlways(watching: Watching, random: Random, signal: AbortSign
       if (listed === undefined) continue;
       snapshots.push(listed);
       after = listed.version;
-    } else if (pauseMs === undefined) await delay(50, undefined, { signal }).catch(() => undefined);
+    } else if (pauseMs === undefined || lines.length === 0) await delay(50, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -131,12 +133,12 @@ interface Worker {
 
 /** One caller: reads and writes random keys at its share of the rate, each write made from what was known last. */
 async function work(options: LoadOptions, { at, operations, known }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
-  const { transports, random, keys, workers, writesPerSecond } = options;
+  const { transports, random, name = 'key', keys, workers, writesPerSecond } = options;
   const everyMs = (1000 * workers) / writesPerSecond;
   let next = performance.now();
   for (let count = 0; !stopped(until); count += 1) {
     const transport = transports[(at + count) % transports.length];
-    const key = `key-${String(Math.floor(random() * keys))}`;
+    const key = `${name}-${String(Math.floor(random() * keys))}`;
     const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
     if (transport === undefined) return;
     const operation = await attempt(transport, what, signal);

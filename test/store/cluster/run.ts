@@ -55,7 +55,7 @@ function judged(history: History): Omit<RunReport, 'faults'> {
   return {
     violations: [...judgeWatches(history), ...judgeOperations(history)],
     acknowledged: count('done', 'removed'),
-    refused: count('refused'),
+    refused: count('refused', 'unserved'),
     unknown: count('unknown'),
     reads: history.operations.length - writes.length,
     watches: history.watches.length,
