@@ -12,6 +12,7 @@ async function sharedStore(signal: AbortSignal): Promise<{ readonly store: Store
     identity: whole.identity,
     get: (key, stop) => whole.get(key, stop),
     list: (prefix, stop) => whole.list(prefix, stop),
+    recall: (changes, stop) => whole.recall(changes, stop),
     revision: (stop) => whole.revision(stop),
     write: (write, stop) => whole.write(write, stop),
     compact: (upTo, stop) => whole.compact(upTo, stop),

@@ -22,6 +22,8 @@ export interface Table {
   rowsAt(prefix: string, resourceVersion: bigint): Rows | undefined;
   /** As `rows`, of those that meet a condition of the index. */
   found(prefix: string, token: string): Rows;
+  /** Puts in what the table begins with: no change of it. */
+  load(entry: Entry): void;
   put(entry: Entry): Change;
   /** Undefined when there was nothing to remove. */
   remove(key: string, resourceVersion: bigint): Change | undefined;
@@ -44,11 +46,10 @@ function rowsOver(entries: readonly Entry[]): Rows {
   };
 }
 
-/** A table filled with `entries` as of `resourceVersion`. */
-export function createTable(entries: readonly Entry[], resourceVersion: bigint, limits: ChangeLogLimits): Table {
-  const sorted = createSortedEntries(entries);
+/** An empty table, to be loaded with the entries as of `resourceVersion`. */
+export function createTable(resourceVersion: bigint, limits: ChangeLogLimits): Table {
+  const sorted = createSortedEntries();
   const index = createEntryIndex();
-  for (const entry of entries) index.add(entry);
   const log = createChangeLog(resourceVersion, limits);
 
   function rows(prefix: string): Rows {
@@ -88,6 +89,10 @@ export function createTable(entries: readonly Entry[], resourceVersion: bigint, 
           .filter(({ key }) => key.startsWith(prefix))
           .sort(byKey),
       ),
+    load(entry) {
+      sorted.put(entry);
+      index.add(entry);
+    },
     put(entry) {
       const before = sorted.put(entry);
       if (before !== undefined) index.remove(before);

@@ -127,6 +127,10 @@ class EtcdStore implements Store {
     return this.#read((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
   }
 
+  recall(changes: number, signal: AbortSignal): Promise<StoredList> {
+    return this.#read((client) => recallEtcd(client, this.#parts.codec, changes, signal), signal);
+  }
+
   async revision(signal: AbortSignal): Promise<bigint> {
     const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key('') }, call)), signal);
     return lastOf(header.revision, this.#parts.codec);
@@ -180,7 +184,7 @@ class EtcdStore implements Store {
 async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await listOnce(client, codec, prefix, signal);
+      return await listOnce(client, codec, { prefix }, signal);
     } catch (error) {
       // The revision that the pages are of was compacted between two of them.
       if (!isOutOfRange(error) || attempt === LIST_ATTEMPTS) throw error;
@@ -188,12 +192,39 @@ async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, si
   }
 }
 
-/** All pages as of the revision of the first. */
-async function listOnce(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
-  const range = codec.range(prefix);
+/** etcd counts revisions, and a revision may hold many writes: the growth of the store shows the most likely of these. */
+async function recallEtcd(client: EtcdClient, codec: EtcdCodec, changes: number, signal: AbortSignal): Promise<StoredList> {
+  const count = (revision?: string): Promise<IRangeResponse> =>
+    client.read((kv, call) => kv.range({ ...codec.range(''), count_only: true, ...(revision === undefined ? {} : { revision }) }, call));
+  const now = await count();
+  const newest = BigInt(now.header.revision);
+  for (let back = changes; back >= 1; back = Math.floor(back / 2)) {
+    signal.throwIfAborted();
+    const revision = String(newest > BigInt(back) ? newest - BigInt(back) : 1n);
+    try {
+      const then = await count(revision);
+      if (Math.abs(Number(now.count) - Number(then.count)) > changes) continue;
+      return await listOnce(client, codec, { prefix: '', revision }, signal);
+    } catch (error) {
+      // History does not reach back that far.
+      if (!isOutOfRange(error)) throw error;
+    }
+  }
+  return listEtcd(client, codec, '', signal);
+}
+
+interface ListRequest {
+  readonly prefix: string;
+  /** Of the first page unless told. */
+  readonly revision?: string;
+}
+
+/** All pages as of one revision. */
+async function listOnce(client: EtcdClient, codec: EtcdCodec, request: ListRequest, signal: AbortSignal): Promise<StoredList> {
+  const range = codec.range(request.prefix);
   const objects: StoredObject[] = [];
   let { key } = range;
-  let revision: string | undefined;
+  let { revision } = request;
   let limit = FIRST_PAGE;
   for (;;) {
     signal.throwIfAborted();

@@ -48,6 +48,7 @@ export function openRecoveringEngine(file: string): RecoveringEngine {
       identity: guard('identity'),
       get: guard('get'),
       list: guard('list'),
+      recall: guard('recall'),
       revision: guard('revision'),
       apply: guard('apply'),
       history: guard('history'),

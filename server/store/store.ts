@@ -12,6 +12,11 @@ export interface Store {
   get(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** All objects whose key starts with `prefix`, in key order, as of one moment (linearizable). */
   list(prefix: string, signal: AbortSignal): Promise<StoredList>;
+  /**
+   * All objects, in any order, as of one moment that lies up to about `changes` changes back, and no further than history reaches: a watch
+   * after its version tells what has changed since.
+   */
+  recall(changes: number, signal: AbortSignal): Promise<StoredList>;
   /** The newest resourceVersion, read linearizably: a cache that has reached it has seen every acknowledged write. */
   revision(signal: AbortSignal): Promise<bigint>;
   /**
