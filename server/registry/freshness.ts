@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { Progress } from './progress.ts';
 
 const KEY = 'progress/nudge';
-/** How long a read waits for the watch before it makes the watch move. */
+/** How long a read waits for a watch that stands before it makes the watch move. */
 const NUDGE_MS = 250;
 
 /**
@@ -33,11 +33,19 @@ export function createFreshness(
 ): (signal: AbortSignal) => Promise<void> {
   const newest = createBarrier(() => store.revision(new AbortController().signal));
   const nudge = createNudge(store, clock, onTrouble);
+  const nudgeWhenStanding = async (signal: AbortSignal): Promise<void> => {
+    let before: bigint;
+    do {
+      before = progress.at();
+      await clock.sleep(NUDGE_MS, signal);
+    } while (progress.at() !== before);
+    await nudge();
+  };
   return async (signal) => {
     const resourceVersion = await newest();
     if (progress.at() >= resourceVersion) return;
     const done = new AbortController();
-    clock.sleep(NUDGE_MS, AbortSignal.any([signal, done.signal])).then(nudge, () => undefined);
+    nudgeWhenStanding(AbortSignal.any([signal, done.signal])).catch(() => undefined);
     await progress.reached(resourceVersion, signal).finally(() => {
       done.abort();
     });

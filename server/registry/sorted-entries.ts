@@ -66,11 +66,16 @@ function snapshotOf(chunks: readonly Chunk[]): Snapshot {
     },
     slice(start, end) {
       const found: (readonly Entry[])[] = [];
-      parts.forEach((part, index) => {
-        const from = start - (starts[index] ?? 0);
-        const to = end - (starts[index] ?? 0);
-        if (to > 0 && from < part.length) found.push(part.slice(Math.max(0, from), to));
-      });
+      let low = 0;
+      for (let high = parts.length; low < high;) {
+        const middle = (low + high) >> 1;
+        if ((starts[middle] ?? 0) + (parts[middle]?.length ?? 0) <= start) low = middle + 1;
+        else high = middle;
+      }
+      for (let at = low; at < parts.length && (starts[at] ?? 0) < end; at += 1) {
+        const first = starts[at] ?? 0;
+        found.push(parts[at]?.slice(Math.max(0, start - first), end - first) ?? []);
+      }
       return found.flat();
     },
   };

@@ -87,11 +87,16 @@ test('a table finds by label what a scan finds, and shows older states as they w
       });
       for (const label of ['a', 'b', 'c', 'd']) {
         const scanned = table.all(RESOURCE.prefix).filter(({ labels }) => labels?.app === label);
-        expect(all(table.found(RESOURCE.prefix, labelToken('app', label)))).toEqual(scanned.map(({ key }) => key));
+        const found = table.found(RESOURCE.prefix, [labelToken('app', label)]);
+        expect(found && all(found)).toEqual(scanned.map(({ key }) => key));
       }
       for (const { at, keys } of states) {
         const rows = table.rowsAt(RESOURCE.prefix, at);
-        expect(rows?.slice(0, rows.size).map(({ key, resourceVersion }) => `${key}@${String(resourceVersion)}`)).toEqual(keys);
+        const told = rows?.slice(0, rows.size).map(({ key, resourceVersion }) => `${key}@${String(resourceVersion)}`);
+        expect(told).toEqual(keys);
+        // Row by row, and from each key on, it is the same.
+        expect(keys.map((_, row) => rows?.slice(row, row + 1)[0]?.key)).toEqual(keys.map((key) => key.slice(0, key.indexOf('@'))));
+        expect(keys.map((key) => rows?.above(key.slice(0, key.indexOf('@'))))).toEqual(keys.map((_, row) => row + 1));
       }
     }),
     { numRuns: 50 },

@@ -1,6 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
-
 /** Lets everything else that is due have its turn: long work is done in slices, with this between them. */
 export async function nextTurn(signal: AbortSignal): Promise<void> {
-  await setImmediate(undefined, { signal });
+  await new Promise((resolve) => setImmediate(resolve));
+  signal.throwIfAborted();
 }
