@@ -1,5 +1,6 @@
 import type { Entry } from './entry.ts';
 import type { Snapshot } from './sorted-entries.ts';
+import { nextTurn } from './turn.ts';
 
 /** Entries in key order as of one moment, read in slices. */
 export interface Rows {
@@ -92,4 +93,14 @@ export function rowsBefore(rows: Rows, then: ReadonlyMap<string, Entry | undefin
       return low;
     },
   };
+}
+
+const SLICE = 1024;
+
+/** Visits all rows in their order, in slices between which others have their turn. */
+export async function visitRows(rows: Rows, visit: (entry: Entry) => void, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < rows.size; at += SLICE) {
+    if (at > 0) await nextTurn(signal);
+    for (const entry of rows.slice(at, at + SLICE)) visit(entry);
+  }
 }
