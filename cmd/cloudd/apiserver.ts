@@ -48,22 +48,31 @@ function newSuffix(): string {
   return Array.from({ length: 5 }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('');
 }
 
-async function openStore(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<Store> {
+/** An open store, and what an operator wants to know of it. */
+interface OpenedStore {
+  readonly store: Store;
+  readonly about: string;
+}
+
+async function openStore(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<OpenedStore> {
   const { store, etcd } = options;
   if (store === 'sqlite') {
     if ([etcd, options.etcdCa, options.etcdCert, options.etcdKey].some((option) => option !== undefined)) {
       throw new OperatorError('--etcd and what begins with it go with --store etcd');
     }
     const { openSqliteStore } = await import('../../server/store/sqlite.ts');
-    return openSqliteStore({ file: dirs.store }, signal);
+    return { store: await openSqliteStore({ file: dirs.store }, signal), about: 'SQLite' };
   }
   if (etcd === undefined) throw new OperatorError('--store etcd needs --etcd URL[,URL]');
   const { openEtcdStore } = await import('../../server/store/etcd.ts');
   const tls = await readEtcdTls(options, etcd, signal);
+  let about = 'etcd';
   const onMet = ({ version, guarded }: EtcdMet): void => {
+    about = `etcd ${version}, ${guarded === undefined ? 'whose defects are not known' : `${String(guarded.length)} known defects guarded against`}`;
     log.info({ etcd: version, guarded: guarded ?? 'the defects of this line of releases are not known' }, 'met etcd');
   };
-  return openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock: systemClock(), onMet }, signal);
+  const opened = await openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock: systemClock(), onMet }, signal);
+  return { store: opened, about };
 }
 
 /** The same for every server on this data folder, of which there is one at a time. */
@@ -73,10 +82,11 @@ function serverIdentity({ root }: DataDir): string {
 
 /** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
 export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
-  const store = await openStore(options, dirs, log, signal);
+  const opened = await openStore(options, dirs, log, signal);
+  const { store } = opened;
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
-  const { api, running } = runApi(store, dirs, log, both);
+  const { api, running } = runApi(opened, dirs, log, both);
   const close = async (): Promise<void> => {
     await Promise.allSettled(running);
     await store.close();
@@ -97,7 +107,7 @@ export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Lo
 
 /** The API over the store, and the loops that it needs. */
 function runApi(
-  store: Store,
+  { store, about }: OpenedStore,
   dirs: DataDir,
   log: Logger,
   signal: AbortSignal,
@@ -107,6 +117,7 @@ function runApi(
   const trouble = (error: unknown): void => {
     log.error({ err: error }, 'something went wrong inside the API');
   };
+  const filled = (): Promise<void> => (api.ready() ? Promise.resolve() : Promise.reject(new Error('the watch cache is being filled')));
   const api = createApi({
     store,
     catalog: CATALOG,
@@ -115,7 +126,14 @@ function runApi(
     newSuffix,
     onTrouble: trouble,
     documents: [
-      healthRoutes([{ name: 'store', live: false, check: (stop) => store.revision(stop).then(() => undefined) }]),
+      healthRoutes(
+        [
+          { name: 'store', live: false, check: (stop) => store.revision(stop).then(() => undefined) },
+          { name: 'watch-cache', live: false, check: filled },
+          { name: 'watch', live: false, check: (stop) => filled().then(() => api.cache.fresh(stop)) },
+        ],
+        () => [`the store is ${about}`, `the watch cache was found to differ from it ${String(api.cache.differences)} times`],
+      ),
       versionRoute({ release, platform: `${process.platform}/${process.arch}`, runtime: process.version }),
       discoveryRoutes(CATALOG),
       openapiRoutes(CATALOG, release),

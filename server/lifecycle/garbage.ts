@@ -4,11 +4,14 @@ import type { ApiObject, OwnerReference } from '../../apis/meta/object.ts';
 import { objectOf, type Entry } from '../registry/entry.ts';
 import type { Change } from '../registry/change-log.ts';
 import type { Resource } from '../registry/resource.ts';
+import { visitRows } from '../registry/rows.ts';
+import { nextTurn } from '../registry/turn.ts';
 import { placeOf, storedResources, type Loop } from './loop.ts';
 import { createBell, runPasses } from './pass.ts';
 import { isOvertaken } from './speaker.ts';
 
 const RESYNC_MS = 60_000;
+const JUDGED_AT_ONCE = 256;
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 
@@ -39,24 +42,27 @@ function metadataOf({ entry }: Node): ApiObject['metadata'] {
   return objectOf(entry).metadata;
 }
 
-function graphOf(loop: Loop): Graph {
-  const tables = storedResources(loop).map((resource) => ({ resource, entries: loop.cache.table(resource.prefix).all(resource.prefix) }));
+async function graphOf(loop: Loop, signal: AbortSignal): Promise<Graph> {
+  // All at the same moment; they stay as they are while they are gone through.
+  const tables = storedResources(loop).map((resource) => ({ resource, rows: loop.cache.table(resource.prefix).rows(resource.prefix) }));
   const dependents = new Map<string, Node[]>();
-  for (const { resource, entries } of tables) {
-    for (const entry of entries) {
+  for (const { resource, rows } of tables) {
+    const visit = (entry: Entry): void => {
       for (const { uid } of entry.owners ?? []) {
         const known = dependents.get(uid);
         if (known === undefined) dependents.set(uid, [{ resource, entry }]);
         else known.push({ resource, entry });
       }
-    }
+    };
+    await visitRows(rows, visit, signal);
   }
   const byUid = new Map<string, Node>();
-  for (const { resource, entries } of tables) {
-    for (const entry of entries) {
+  for (const { resource, rows } of tables) {
+    const visit = (entry: Entry): void => {
       const counts = entry.going || (entry.owners ?? []).length > 0 || dependents.has(entry.uid);
       if (counts) byUid.set(entry.uid, { resource, entry });
-    }
+    };
+    await visitRows(rows, visit, signal);
   }
   return {
     byUid,
@@ -107,6 +113,18 @@ function judgeOwner({ dependents }: Graph, node: Node): readonly Verdict[] {
     .map((finalizer) => ({ do: 'release', node, finalizer }));
 }
 
+/** Objects are parsed for this, so that it takes its time where many own or are owned. */
+async function judgeAll(graph: Graph, signal: AbortSignal): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  let judged = 0;
+  for (const node of graph.byUid.values()) {
+    verdicts.push(...judgeDependent(graph, node), ...judgeOwner(graph, node));
+    judged += 1;
+    if (judged % JUDGED_AT_ONCE === 0) await nextTurn(signal);
+  }
+  return verdicts;
+}
+
 async function act({ speaker }: Loop, verdict: Verdict, signal: AbortSignal): Promise<void> {
   const { resource, entry } = verdict.node;
   const object = objectOf(entry);
@@ -151,8 +169,7 @@ export async function collectGarbage(loop: Loop, signal: AbortSignal): Promise<v
       bell,
       RESYNC_MS,
       async (stop) => {
-        const graph = graphOf(loop);
-        const verdicts = [...graph.byUid.values()].flatMap((node) => [...judgeDependent(graph, node), ...judgeOwner(graph, node)]);
+        const verdicts = await judgeAll(await graphOf(loop, stop), stop);
         for (const verdict of verdicts) {
           await act(loop, verdict, stop).catch((error: unknown) => {
             if (!(error instanceof ApiError)) throw error;

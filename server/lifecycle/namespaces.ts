@@ -1,6 +1,7 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { objectOf } from '../registry/entry.ts';
+import { objectOf, type Entry } from '../registry/entry.ts';
+import { visitRows } from '../registry/rows.ts';
 import { isList, isObject, sameJson, valueAt } from '../registry/json.ts';
 import { isNamespaces, keyOf, prefixIn, type Resource } from '../registry/resource.ts';
 import { placeOf, storedResources, timeOf, type Loop } from './loop.ts';
@@ -122,17 +123,17 @@ async function emptyNamespace(loop: Loop, resource: Resource, namespace: ApiObje
 }
 
 /** Content whose namespace is gone: made by a request that was checked before the namespace went, and written after. */
-function strays(loop: Loop, resource: Resource): readonly Content[] {
-  const namespaces = loop.cache.table(resource.prefix);
-  return storedResources(loop)
-    .filter(({ kind }) => kind.scope === 'Namespaced')
-    .flatMap((home) =>
-      loop.cache
-        .table(home.prefix)
-        .all(home.prefix)
-        .filter(({ key }) => namespaces.get(keyOf(resource, '', namespaceOf(home.prefix, key))) === undefined)
-        .map((entry) => ({ resource: home, object: objectOf(entry) })),
-    );
+async function strays(loop: Loop, resource: Resource, signal: AbortSignal): Promise<readonly Content[]> {
+  const found: Content[] = [];
+  for (const home of storedResources(loop).filter(({ kind }) => kind.scope === 'Namespaced')) {
+    const visit = (entry: Entry): void => {
+      // The namespaces of now, which are newer than the rows: one that was made since is there.
+      const namespace = loop.cache.table(resource.prefix).get(keyOf(resource, '', namespaceOf(home.prefix, entry.key)));
+      if (namespace === undefined) found.push({ resource: home, object: objectOf(entry) });
+    };
+    await visitRows(loop.cache.table(home.prefix).rows(home.prefix), visit, signal);
+  }
+  return found;
 }
 
 /** Deletes the content of namespaces that are going, then lets them go; says in their status what stands in the way. */
@@ -168,7 +169,7 @@ export async function emptyNamespaces(loop: Loop, signal: AbortSignal): Promise<
             bell.ring();
           });
         }
-        await deleteContent(loop, strays(loop, resource), stop);
+        await deleteContent(loop, await strays(loop, resource, stop), stop);
       },
       signal,
     );

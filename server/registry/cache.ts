@@ -1,25 +1,23 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
-import { WRITES_PER_REVISION, type Store, type StoredList, type StoreEvent } from '../store/store.ts';
-import type { Change, ChangeLogLimits } from './change-log.ts';
-import { createDeadlines } from './deadlines.ts';
-import { entryOf, shapeOf, type Entry, type EntryShape } from './entry.ts';
+import { WRITES_PER_REVISION, type Store } from '../store/store.ts';
+import type { ChangeLogLimits } from './change-log.ts';
+import { createDeadlines, type Deadlines } from './deadlines.ts';
+import { findDifference } from './digest.ts';
 import { createFreshness } from './freshness.ts';
-import { createProgress } from './progress.ts';
-import { createTable, type Table } from './table.ts';
+import { createProgress, type Progress } from './progress.ts';
 import type { Resource } from './resource.ts';
-
-/** Hears of every change of one resource, in order, and of `lost`: the cache began anew and knows no changes in between. */
-export interface CacheListener {
-  changed(change: Change): void;
-  lost(): void;
-}
+import type { Table } from './table.ts';
+import { createTables, SLICE_SIZE, sizeOf, type CacheListener, type Tables } from './tables.ts';
+import { nextTurn } from './turn.ts';
 
 /** All objects of the store in memory, kept up by one list and one watch. */
 export interface WatchCache {
   /** Fills the cache and keeps it up until the signal aborts; then it resolves. */
   run(signal: AbortSignal): Promise<void>;
   readonly filled: boolean;
+  /** How often the cache was found to differ from the store, and was filled anew. */
+  readonly differences: number;
   /** Every change up to this version has been applied and heard of. */
   position(): bigint;
   /** Resolves when `position` has reached a version; ApiError Timeout when that takes too long. */
@@ -46,41 +44,10 @@ export interface WatchCacheOptions {
 /** How much of its past each resource keeps for watches and continued lists. */
 export const HISTORY: ChangeLogLimits = { changes: 4096, size: 32 * 1024 * 1024 };
 const RETRY_MS = 200;
-
-/** Objects' keys are `group/plural/...`: the prefix of their resource is the first two parts. */
-function prefixOf(key: string): string {
-  return key.slice(0, key.indexOf('/', key.indexOf('/') + 1) + 1);
-}
-
-/** The tables of all resources, and who listens to them. */
-interface Tables {
-  readonly of: Map<string, Table>;
-  readonly shapes: ReadonlyMap<string, EntryShape>;
-  readonly listeners: ReadonlyMap<string, Set<CacheListener>>;
-}
-
-function fill({ of, shapes, listeners }: Tables, { objects, resourceVersion }: StoredList, history: ChangeLogLimits): void {
-  const rows = new Map<string, Entry[]>([...of.keys()].map((prefix) => [prefix, []]));
-  for (const stored of objects) {
-    const prefix = prefixOf(stored.key);
-    const shape = shapes.get(prefix);
-    if (shape !== undefined) rows.get(prefix)?.push(entryOf(stored, shape));
-  }
-  for (const [prefix, filled] of rows) of.set(prefix, createTable(filled, resourceVersion, history));
-  for (const set of listeners.values()) for (const listener of [...set]) listener.lost();
-}
-
-/** Applies one change and lets it be heard of; answers its version. */
-function apply({ of, shapes, listeners }: Tables, event: StoreEvent): bigint {
-  const { key, resourceVersion } = event.type === 'put' ? event.object : event;
-  const prefix = prefixOf(key);
-  const table = of.get(prefix);
-  const shape = shapes.get(prefix);
-  if (table === undefined || shape === undefined) return resourceVersion;
-  const change = event.type === 'put' ? table.put(entryOf(event.object, shape)) : table.remove(key, resourceVersion);
-  if (change !== undefined) for (const listener of [...(listeners.get(prefix) ?? [])]) listener.changed(change);
-  return resourceVersion;
-}
+const DIGEST_MS = 5 * 60_000;
+/** How many of the newest changes of all resources a start asks the store for, and how many it puts up with: a store may count roughly. */
+const RECALLED_CHANGES = 32_768;
+const MOST_RECALLED = 2 * RECALLED_CHANGES;
 
 /** The last version of the revision that a version belongs to; `last` is one of those of another revision. */
 function endOfRevision(resourceVersion: bigint, last: bigint): bigint {
@@ -88,65 +55,152 @@ function endOfRevision(resourceVersion: bigint, last: bigint): bigint {
   return resourceVersion + ((behind + WRITES_PER_REVISION) % WRITES_PER_REVISION);
 }
 
-/** A cache over a store; it is empty until it runs. */
-export function createWatchCache({ store, clock, resources, history, freeze, onTrouble }: WatchCacheOptions): WatchCache {
-  const shapes = new Map(
-    resources.filter(({ kind }) => kind.storedAs === undefined).map((resource) => [resource.prefix, shapeOf(resource, freeze)]),
-  );
-  const prefixes = [...shapes.keys()];
-  const tables: Tables = {
-    shapes,
-    of: new Map(prefixes.map((prefix) => [prefix, createTable([], 0n, history)])),
-    listeners: new Map(prefixes.map((prefix) => [prefix, new Set()])),
-  };
-  const deadlines = createDeadlines(clock);
-  const progress = createProgress(deadlines);
-  const fresh = createFreshness(store, clock, progress, deadlines, onTrouble);
-  let listed = false;
+/** Keeps tables up with a store. */
+class Follower {
+  readonly tables: Tables;
+  /** What the readers of the tables know of: what is applied, from the moment that the tables are complete. */
+  readonly progress: Progress;
+  filled = false;
+  differences = 0;
+  readonly #options: WatchCacheOptions;
+  readonly #applied: Progress;
+  readonly #caughtUp: (signal: AbortSignal) => Promise<void>;
+  #listed = false;
+  #recall = true;
+  #recalled = 0;
 
-  async function follow(signal: AbortSignal): Promise<void> {
-    if (!listed) {
-      const list = await store.list('', signal);
-      fill(tables, list, history);
-      listed = true;
-      progress.advance(list.resourceVersion);
-    }
-    for await (const events of store.watch('', progress.at(), signal)) {
-      // All events of a revision come together, so the whole revision has been seen: its last version is reached.
-      let last = progress.at();
-      for (const event of events) last = apply(tables, event);
-      progress.advance(endOfRevision(last, progress.at()));
-    }
+  constructor(options: WatchCacheOptions, deadlines: Deadlines) {
+    const { store, clock, resources, history, freeze, onTrouble } = options;
+    this.#options = options;
+    this.tables = createTables(resources, history, freeze);
+    this.progress = createProgress(deadlines);
+    this.#applied = createProgress(deadlines);
+    this.#caughtUp = createFreshness(store, clock, this.#applied, deadlines, onTrouble);
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, onTrouble } = this.#options;
     while (!signal.aborted) {
-      await follow(signal).catch((error: unknown) => {
+      await this.#follow(signal).catch((error: unknown) => {
         if (signal.aborted) return;
         onTrouble(error);
-        if (error instanceof ApiError && error.reason === 'Expired') listed = false;
+        if (!(error instanceof ApiError && error.reason === 'Expired')) return;
+        this.#listed = false;
+        this.#recall = false;
       });
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
     }
   }
 
+  /**
+   * The first time as of a while ago, so that watches from before this process find what they missed. Later, history may have a hole
+   * that a watch which goes on would not see: it must begin anew.
+   */
+  async #fill(signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    const list = await (this.#recall ? store.recall(RECALLED_CHANGES, signal) : store.list('', signal));
+    await this.tables.fill(list, signal);
+    this.#listed = true;
+    this.filled = !this.#recall;
+    this.#advance(list.resourceVersion);
+    this.tables.lose();
+  }
+
+  #advance(resourceVersion: bigint): void {
+    this.#applied.advance(resourceVersion);
+    if (this.filled) this.progress.advance(resourceVersion);
+  }
+
+  async #follow(outer: AbortSignal): Promise<void> {
+    if (!this.#listed) await this.#fill(outer);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([outer, stop.signal]);
+    let failure: Error | undefined;
+    const fail = (error: unknown): void => {
+      const passing = error instanceof ApiError && error.reason === 'ServiceUnavailable';
+      failure ??= passing ? error : new ApiError('Expired', 'the cache is filled anew', { cause: error });
+      stop.abort();
+    };
+    this.#open(signal)
+      .then(() => this.#digest(signal))
+      .catch(fail);
+    try {
+      await this.#apply(signal);
+    } finally {
+      stop.abort();
+    }
+    if (!outer.aborted && failure !== undefined) throw failure;
+  }
+
+  async #apply(signal: AbortSignal): Promise<void> {
+    let size = 0;
+    for await (const events of this.#options.store.watch('', this.#applied.at(), signal)) {
+      // All events of a revision come together, so the whole revision has been seen: its last version is reached.
+      let last = this.#applied.at();
+      for (const event of events) {
+        last = this.tables.apply(event);
+        size += sizeOf(event.type === 'put' ? event.object.value : '');
+      }
+      this.#advance(endOfRevision(last, this.#applied.at()));
+      if (size > SLICE_SIZE) {
+        size = 0;
+        await nextTurn(signal);
+      }
+      if (this.filled) continue;
+      this.#recalled += events.length;
+      if (this.#recalled > MOST_RECALLED)
+        throw new ApiError('Expired', 'too much has changed before the start to go through it: watches from then list again');
+    }
+  }
+
+  /** Opens the tables to readers when everything that was acknowledged before is in them. */
+  async #open(signal: AbortSignal): Promise<void> {
+    if (this.filled) return;
+    await this.#caughtUp(signal);
+    this.filled = true;
+    this.#recall = false;
+    this.progress.advance(this.#applied.at());
+  }
+
+  /** Looks now and then whether the watch has told everything; rejects when it has not. */
+  async #digest(signal: AbortSignal): Promise<void> {
+    const { store, clock, onTrouble } = this.#options;
+    if (store.outline === undefined) return;
+    for (;;) {
+      await clock.sleep(DIGEST_MS, signal);
+      const difference = await findDifference(store.outline(signal), this.tables, this.#caughtUp, signal).catch((error: unknown) => {
+        // A store that cannot be read says nothing about the cache; the watch and the readers tell of it.
+        if (!signal.aborted) onTrouble(error);
+        return undefined;
+      });
+      if (difference === undefined) continue;
+      this.differences += 1;
+      throw new Error(`the watch of the store has lost what was written: ${difference}`);
+    }
+  }
+}
+
+/** A cache over a store; it is empty until it runs. */
+export function createWatchCache(options: WatchCacheOptions): WatchCache {
+  const deadlines = createDeadlines(options.clock);
+  const follower = new Follower(options, deadlines);
+  const { tables, progress } = follower;
   return {
-    run,
+    run: (signal) => follower.run(signal),
     get filled() {
-      return listed;
+      return follower.filled;
+    },
+    get differences() {
+      return follower.differences;
     },
     position: () => progress.at(),
     reached: (resourceVersion, signal) => progress.reached(resourceVersion, signal),
-    fresh,
+    fresh: createFreshness(options.store, options.clock, progress, deadlines, options.onTrouble),
     table(prefix) {
-      const table = tables.of.get(prefix);
+      const table = tables.now().get(prefix);
       if (table === undefined) throw new RangeError(`no resource has the prefix ${prefix}`);
       return table;
     },
-    listen(prefix, listener) {
-      const set = tables.listeners.get(prefix);
-      set?.add(listener);
-      return () => set?.delete(listener);
-    },
+    listen: (prefix, listener) => tables.listen(prefix, listener),
   };
 }

@@ -5,6 +5,8 @@ import { fieldToken, labelToken } from './selection.ts';
 export interface EntryIndex {
   add(entry: Entry): void;
   remove(entry: Entry): void;
+  /** How many entries meet a condition. */
+  count(token: string): number;
   /** The entries that meet a condition, in any order. */
   find(token: string): readonly Entry[];
 }
@@ -38,6 +40,10 @@ export function createEntryIndex(): EntryIndex {
           if (there.size === 0) known.delete(token);
         } else if (there === entry) known.delete(token);
       }
+    },
+    count(token) {
+      const there = known.get(token);
+      return there instanceof Set ? there.size : there === undefined ? 0 : 1;
     },
     find(token) {
       const there = known.get(token);

@@ -5,7 +5,7 @@ import type { Deadlines } from './deadlines.ts';
 import type { Progress } from './progress.ts';
 
 const KEY = 'progress/nudge';
-/** How long a read waits for the watch before it makes the watch move. */
+/** How long a read waits for a watch that stands before it makes the watch move. */
 const NUDGE_MS = 250;
 
 /**
@@ -35,10 +35,20 @@ export function createFreshness(
 ): (signal: AbortSignal) => Promise<void> {
   const newest = createBarrier(() => store.revision(new AbortController().signal));
   const nudge = createNudge(store, clock, onTrouble);
+  /** Nudges once, when the watch has not moved for a while; the answer calls it off. */
+  function nudgeWhenStanding(): () => void {
+    const before = progress.at();
+    let forget = deadlines.set(NUDGE_MS, () => {
+      if (progress.at() === before) void nudge();
+      else forget = nudgeWhenStanding();
+    });
+    return () => {
+      forget();
+    };
+  }
   return async (signal) => {
     const resourceVersion = await newest();
     if (progress.at() >= resourceVersion) return;
-    const forget = deadlines.set(NUDGE_MS, () => void nudge());
-    await progress.reached(resourceVersion, signal).finally(forget);
+    await progress.reached(resourceVersion, signal).finally(nudgeWhenStanding());
   };
 }

@@ -10,7 +10,9 @@ import { decodeContinuation, encodeContinuation } from './pages.ts';
 import { expired } from './refusals.ts';
 import { keyOf, prefixIn, type Resource } from './resource.ts';
 import { isSelective, matcherOf, nameIn, tokensOf, type Selection } from './selection.ts';
-import type { Rows, Table } from './table.ts';
+import type { Rows } from './rows.ts';
+import type { Table } from './table.ts';
+import { nextTurn } from './turn.ts';
 import { createEvents, openWatch, type Scope, type WatchStart } from './watcher.ts';
 
 /** Entries looked at in one go. */
@@ -81,17 +83,16 @@ function rowsNow(table: Table, prefix: string, { resource, namespace, selection 
       above: (key) => (entry !== undefined && entry.key > key ? 0 : 1),
     };
   }
-  const found = tokensOf(resource, selection).map((token) => table.found(prefix, token));
-  const [fewest] = found.toSorted((left, right) => left.size - right.size);
-  return fewest ?? table.rows(prefix);
+  return table.found(prefix, tokensOf(resource, selection)) ?? table.rows(prefix);
 }
 
-/** The selected entries of one page, and how many rows are left after it. */
-function page(
+/** The selected entries of one page, and how many rows are left after it; `rows` stays as it is while others have their turn. */
+async function page(
   rows: Rows,
   { resource, selection, limit }: ListOptions,
   after: string | undefined,
-): { readonly entries: readonly Entry[]; readonly left: number } {
+  signal: AbortSignal,
+): Promise<{ readonly entries: readonly Entry[]; readonly left: number }> {
   const start = after === undefined ? 0 : rows.above(after);
   const most = limit === 0 ? rows.size : limit;
   if (!isSelective(selection)) {
@@ -101,6 +102,7 @@ function page(
   const matches = matcherOf(resource, selection);
   const entries: Entry[] = [];
   for (let at = start; at < rows.size; at += SLICE) {
+    if (at > start) await nextTurn(signal);
     for (const [index, entry] of rows.slice(at, at + SLICE).entries()) {
       if (!matches(entry)) continue;
       entries.push(entry);
@@ -138,7 +140,7 @@ export function createRegistry(store: Store, cache: WatchCache, clock: Clock, fr
     const table = cache.table(resource.prefix);
     const rows = at === undefined || at === cache.position() ? rowsNow(table, prefix, options) : table.rowsAt(prefix, at);
     if (rows === undefined) throw tooOld(at, continuation !== undefined);
-    const { entries, left } = page(rows, options, continuation?.after);
+    const { entries, left } = await page(rows, options, continuation?.after, signal);
     const last = entries.at(-1);
     if (last === undefined || left === 0) return { resourceVersion, entries };
     const token = encodeContinuation(prefix, { resourceVersion, after: last.key });

@@ -27,10 +27,6 @@ interface Chunk {
 
 const CHUNK = 512;
 
-function compare(left: Entry, right: Entry): number {
-  return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
-}
-
 function lowerBound(entries: readonly Entry[], key: string): number {
   let low = 0;
   let high = entries.length;
@@ -70,23 +66,25 @@ function snapshotOf(chunks: readonly Chunk[]): Snapshot {
     },
     slice(start, end) {
       const found: (readonly Entry[])[] = [];
-      parts.forEach((part, index) => {
-        const from = start - (starts[index] ?? 0);
-        const to = end - (starts[index] ?? 0);
-        if (to > 0 && from < part.length) found.push(part.slice(Math.max(0, from), to));
-      });
+      let low = 0;
+      for (let high = parts.length; low < high;) {
+        const middle = (low + high) >> 1;
+        if ((starts[middle] ?? 0) + (parts[middle]?.length ?? 0) <= start) low = middle + 1;
+        else high = middle;
+      }
+      for (let at = low; at < parts.length && (starts[at] ?? 0) < end; at += 1) {
+        const first = starts[at] ?? 0;
+        found.push(parts[at]?.slice(Math.max(0, start - first), end - first) ?? []);
+      }
       return found.flat();
     },
   };
 }
 
-/** Entries in key order, filled with some in any order. */
-export function createSortedEntries(filled: readonly Entry[]): SortedEntries {
-  const sorted = filled.toSorted(compare);
+/** No entries yet. */
+export function createSortedEntries(): SortedEntries {
   let epoch = 0;
-  const chunks: Chunk[] = [];
-  for (let at = 0; at < sorted.length; at += CHUNK) chunks.push({ entries: sorted.slice(at, at + CHUNK), epoch });
-  if (chunks.length === 0) chunks.push({ entries: [], epoch });
+  const chunks: Chunk[] = [{ entries: [], epoch }];
   let current: Snapshot | undefined;
 
   /** The entries of a chunk, to be changed. */
@@ -98,6 +96,9 @@ export function createSortedEntries(filled: readonly Entry[]): SortedEntries {
   }
 
   function find(key: string): { readonly chunk: number; readonly at: number; readonly entry: Entry | undefined } {
+    const last = chunks.at(-1)?.entries ?? [];
+    // What is put in key order is not searched for.
+    if ((last.at(-1)?.key ?? '') < key) return { chunk: chunks.length - 1, at: last.length, entry: undefined };
     const chunk = partFor((index) => chunks[index]?.entries[0]?.key ?? '', chunks.length, key);
     const entries = chunks[chunk]?.entries ?? [];
     const at = lowerBound(entries, key);

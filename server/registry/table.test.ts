@@ -37,7 +37,8 @@ test('sorted entries hold what a map would, in the order of their keys, and a sn
   fc.assert(
     fc.property(fc.array(change, { maxLength: 400 }), fc.array(fc.string({ maxLength: 4 }), { maxLength: 20 }), (changes, probes) => {
       const filled = Array.from({ length: 1500 }, (_, at) => entry(String(at * 2), 1n));
-      const entries = createSortedEntries(filled);
+      const entries = createSortedEntries();
+      for (const one of filled) entries.put(one);
       const model = new Map(filled.map((one) => [one.key, one]));
       const before = entries.snapshot();
       const keysBefore = all(before);
@@ -62,7 +63,7 @@ test('sorted entries hold what a map would, in the order of their keys, and a sn
 });
 
 test('a chunk that grows is split, and one that is emptied goes', () => {
-  const entries = createSortedEntries([]);
+  const entries = createSortedEntries();
   const names = Array.from({ length: 5000 }, (_, at) => String((at * 7919) % 5000).padStart(5, '0'));
   for (const name of names) entries.put(entry(name, 1n));
   expect(all(entries.snapshot())).toEqual(names.toSorted().map((name) => `${RESOURCE.prefix}n/${name}`));
@@ -75,7 +76,7 @@ test('a chunk that grows is split, and one that is emptied goes', () => {
 test('a table finds by label what a scan finds, and shows older states as they were', () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
-      const table = createTable([], 0n, LIMITS);
+      const table = createTable(0n, LIMITS);
       const states: { readonly at: bigint; readonly keys: readonly string[] }[] = [{ at: 0n, keys: [] }];
       changes.forEach(({ name, remove, label }, index) => {
         const at = BigInt(index + 1);
@@ -86,11 +87,16 @@ test('a table finds by label what a scan finds, and shows older states as they w
       });
       for (const label of ['a', 'b', 'c', 'd']) {
         const scanned = table.all(RESOURCE.prefix).filter(({ labels }) => labels?.app === label);
-        expect(all(table.found(RESOURCE.prefix, labelToken('app', label)))).toEqual(scanned.map(({ key }) => key));
+        const found = table.found(RESOURCE.prefix, [labelToken('app', label)]);
+        expect(found && all(found)).toEqual(scanned.map(({ key }) => key));
       }
       for (const { at, keys } of states) {
         const rows = table.rowsAt(RESOURCE.prefix, at);
-        expect(rows?.slice(0, rows.size).map(({ key, resourceVersion }) => `${key}@${String(resourceVersion)}`)).toEqual(keys);
+        const told = rows?.slice(0, rows.size).map(({ key, resourceVersion }) => `${key}@${String(resourceVersion)}`);
+        expect(told).toEqual(keys);
+        // Row by row, and from each key on, it is the same.
+        expect(keys.map((_, row) => rows?.slice(row, row + 1)[0]?.key)).toEqual(keys.map((key) => key.slice(0, key.indexOf('@'))));
+        expect(keys.map((key) => rows?.above(key.slice(0, key.indexOf('@'))))).toEqual(keys.map((_, row) => row + 1));
       }
     }),
     { numRuns: 50 },
@@ -98,11 +104,8 @@ test('a table finds by label what a scan finds, and shows older states as they w
 });
 
 test('the rows above a key are those of the next page', () => {
-  const table = createTable(
-    ['a', 'b', 'c'].map((name) => entry(name, 1n)),
-    1n,
-    LIMITS,
-  );
+  const table = createTable(1n, LIMITS);
+  for (const name of ['a', 'b', 'c']) table.load(entry(name, 1n));
   const rows = table.rows(`${RESOURCE.prefix}n/`);
   expect(['', 'a', 'aa', 'c', 'd'].map((name) => rows.above(`${RESOURCE.prefix}n/${name}`))).toEqual([0, 1, 1, 3, 3]);
 });

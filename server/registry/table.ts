@@ -1,15 +1,8 @@
 import { createChangeLog, type Change, type ChangeLog, type ChangeLogLimits } from './change-log.ts';
 import type { Entry } from './entry.ts';
 import { createEntryIndex } from './entry-index.ts';
+import { rowsBefore, rowsIn, rowsOver, type Rows } from './rows.ts';
 import { createSortedEntries } from './sorted-entries.ts';
-
-/** Entries in key order as of one moment, read in slices. */
-export interface Rows {
-  readonly size: number;
-  slice(start: number, end: number): readonly Entry[];
-  /** The position of the first entry whose key is above `key`. */
-  above(key: string): number;
-}
 
 /** All stored objects of one resource, by key, with their newest changes. */
 export interface Table {
@@ -20,49 +13,29 @@ export interface Table {
   all(prefix: string): readonly Entry[];
   /** As `rows`, at an older version; undefined where the change log does not reach back that far. */
   rowsAt(prefix: string, resourceVersion: bigint): Rows | undefined;
-  /** As `rows`, of those that meet a condition of the index. */
-  found(prefix: string, token: string): Rows;
+  /** As `rows`, of those that meet the rarest of some conditions of the index; undefined where they are so many that a scan is better. */
+  found(prefix: string, tokens: readonly string[]): Rows | undefined;
+  /** Puts in what the table begins with: no change of it. */
+  load(entry: Entry): void;
   put(entry: Entry): Change;
   /** Undefined when there was nothing to remove. */
   remove(key: string, resourceVersion: bigint): Change | undefined;
   readonly log: ChangeLog;
 }
 
+/** So many are sorted in one go. */
+const MOST_FOUND = 4096;
+
 function byKey(left: Entry, right: Entry): number {
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }
 
-/** Rows over entries that are in key order. */
-function rowsOver(entries: readonly Entry[]): Rows {
-  return {
-    size: entries.length,
-    slice: (start, end) => entries.slice(start, end),
-    above(key) {
-      const at = entries.findIndex((entry) => entry.key > key);
-      return at < 0 ? entries.length : at;
-    },
-  };
-}
-
-/** A table filled with `entries` as of `resourceVersion`. */
-export function createTable(entries: readonly Entry[], resourceVersion: bigint, limits: ChangeLogLimits): Table {
-  const sorted = createSortedEntries(entries);
+/** An empty table, to be loaded with the entries as of `resourceVersion`. */
+export function createTable(resourceVersion: bigint, limits: ChangeLogLimits): Table {
+  const sorted = createSortedEntries();
   const index = createEntryIndex();
-  for (const entry of entries) index.add(entry);
   const log = createChangeLog(resourceVersion, limits);
-
-  function rows(prefix: string): Rows {
-    const snapshot = sorted.snapshot();
-    const start = snapshot.below(prefix);
-    const size = snapshot.below(`${prefix}\u{10ffff}`) - start;
-    return {
-      size,
-      slice: (from, to) => snapshot.slice(start + from, start + Math.min(to, size)),
-      // No key has a zero character, so nothing lies between a key and the same with one more.
-      above: (key) => Math.min(size, Math.max(0, snapshot.below(`${key}\0`) - start)),
-    };
-  }
-
+  const rows = (prefix: string): Rows => rowsIn(sorted.snapshot(), prefix);
   return {
     log,
     get: (key) => sorted.get(key),
@@ -76,18 +49,18 @@ export function createTable(entries: readonly Entry[], resourceVersion: bigint, 
       if (later === undefined) return undefined;
       const then = new Map<string, Entry | undefined>();
       for (const { key, before } of later.toReversed()) if (key.startsWith(prefix)) then.set(key, before);
-      const now = rows(prefix);
-      if (then.size === 0) return now;
-      const same = now.slice(0, now.size).filter(({ key }) => !then.has(key));
-      return rowsOver([...same, ...[...then.values()].filter((entry) => entry !== undefined)].sort(byKey));
+      return then.size === 0 ? rows(prefix) : rowsBefore(rows(prefix), then);
     },
-    found: (prefix, token) =>
-      rowsOver(
-        index
-          .find(token)
-          .filter(({ key }) => key.startsWith(prefix))
-          .sort(byKey),
-      ),
+    found(prefix, tokens) {
+      const [rarest] = tokens.toSorted((left, right) => index.count(left) - index.count(right));
+      if (rarest === undefined || index.count(rarest) > MOST_FOUND) return undefined;
+      const entries = index.find(rarest).filter(({ key }) => key.startsWith(prefix));
+      return rowsOver(entries.sort(byKey));
+    },
+    load(entry) {
+      sorted.put(entry);
+      index.add(entry);
+    },
     put(entry) {
       const before = sorted.put(entry);
       if (before !== undefined) index.remove(before);

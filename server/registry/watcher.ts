@@ -6,7 +6,9 @@ import type { Change } from './change-log.ts';
 import { withResourceVersion } from './codec.ts';
 import { objectIn, textIn, type Entry } from './entry.ts';
 import type { Resource } from './resource.ts';
-import type { Rows, Table } from './table.ts';
+import type { Rows } from './rows.ts';
+import type { Table } from './table.ts';
+import { nextTurn } from './turn.ts';
 
 /** Which objects a watch is about. */
 export interface Scope {
@@ -120,8 +122,10 @@ function createAlarm(): Alarm {
   };
 }
 
-function* initialEvents({ resource, matches }: Scope, rows: Rows): Iterable<WatchEvent> {
-  for (let at = 0; at < rows.size; at += SLICE) {
+async function* initialEvents({ resource, matches }: Scope, rows: Rows, signal: AbortSignal): AsyncGenerator<WatchEvent, void, undefined> {
+  for (let at = 0; at < rows.size && !signal.aborted; at += SLICE) {
+    // A reader that never waits, or that nothing is for, would keep everybody else waiting.
+    if (at > 0) await nextTurn(signal).catch(() => undefined);
     for (const entry of rows.slice(at, at + SLICE)) {
       // Not kept: nobody else is at the same place.
       if (matches(entry)) yield makeEvent(resource, 'ADDED', entry);
@@ -140,7 +144,7 @@ interface Reading {
 }
 
 /** The changes after a version: each reader goes through the one log at its own speed, and is too late when the log has moved on. */
-async function* changesAfter(reading: Reading, after: bigint): AsyncGenerator<WatchEvent, void, undefined> {
+async function* changesAfter(reading: Reading, after: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent, void, undefined> {
   const { scope, table, alarm, position, bookmarkDue, make } = reading;
   let cursor = after;
   for (;;) {
@@ -159,6 +163,7 @@ async function* changesAfter(reading: Reading, after: bigint): AsyncGenerator<Wa
       if (event !== undefined) yield event;
     }
     // More may have come while the reader took these.
+    if (changes.length === SLICE) await nextTurn(signal).catch(() => undefined);
     if (changes.length > 0) continue;
     // Nothing is missing up to the position: all changes up to it are in the log before it moves.
     if (bookmarkDue()) yield bookmarkOf(scope.resource, position() > cursor ? position() : cursor, false);
@@ -233,13 +238,13 @@ export function openWatch(
   return (async function* () {
     try {
       if (rows !== undefined) {
-        for (const event of initialEvents(scope, rows)) {
+        for await (const event of initialEvents(scope, rows, stopped)) {
           if (alarm.ended !== undefined) break;
           yield event;
         }
         if (start.from === 'state' && start.markEnd && alarm.ended === undefined) yield bookmarkOf(scope.resource, position, true);
       }
-      yield* changesAfter(reading, start.from === 'version' ? start.after : position);
+      yield* changesAfter(reading, start.from === 'version' ? start.after : position, stopped);
     } finally {
       close();
     }

@@ -1,4 +1,4 @@
-import type { Store, StoreEvent, StoreWrite } from './store.ts';
+import type { Store, StoredObject, StoreEvent, StoreWrite } from './store.ts';
 import { versionOf } from './watch-hub.ts';
 
 const signal = AbortSignal.timeout(600_000);
@@ -54,6 +54,70 @@ async function nextOf(iterator: AsyncIterator<readonly StoreEvent[]>): Promise<r
   return next.done === true ? 'end' : next.value;
 }
 
+function keyOf(event: StoreEvent): string {
+  return event.type === 'put' ? event.object.key : event.key;
+}
+
+function byKey(objects: Iterable<StoredObject>): readonly StoredObject[] {
+  return [...objects].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Fails the test unless what the store recalls is what these events had made of these objects, and a watch from there tells the rest. */
+async function expectRecalled(store: Store, before: readonly StoredObject[], events: readonly StoreEvent[]): Promise<void> {
+  for (const changes of [0, 1, 5, 17, 1000]) {
+    const { objects, resourceVersion } = await store.recall(changes, signal);
+    const then = new Map(before.map((object) => [object.key, object]));
+    for (const event of events.filter((each) => versionOf(each) <= resourceVersion)) {
+      if (event.type === 'put') then.set(event.object.key, event.object);
+      else then.delete(event.key);
+    }
+    expect(byKey(objects)).toEqual(byKey(then.values()));
+    const later = events.filter((event) => versionOf(event) > resourceVersion);
+    if (changes === 0) expect(later).toEqual([]);
+    if (changes === 1000) expect(later.length).toBeGreaterThan(0);
+    expect((await takeUntil(store, '', resourceVersion, later.length, signal)).flat()).toEqual(later);
+  }
+}
+
+/** Declares the tests of Store.recall. */
+export function describeRecall(store: () => Store, reopen: () => Promise<Store>): void {
+  test('the objects of a while ago are recalled as they were, however often history was forgotten since', async () => {
+    let open = store();
+    const cold = await Promise.all(['a', 'b', 'c', 'd'].map((name) => write(open, { do: 'create', key: `/cold/${name}`, value: name })));
+    const [a = 0n, b = 0n, c = 0n] = cold;
+    const made = (await open.list('', signal)).objects.map((object): StoreEvent => ({ type: 'put', object }));
+    await expectRecalled(open, [], [...made, ...(await makeHistory(open, 3))]);
+    const { objects } = await open.list('', signal);
+    await open.compact(await open.revision(signal), signal);
+
+    const events: StoreEvent[] = [];
+    const replace = async (key: string, resourceVersion: bigint): Promise<bigint> => {
+      const value = `${key} after ${String(resourceVersion)}`;
+      const version = await write(open, { do: 'replace', key, value, resourceVersion });
+      events.push({ type: 'put', object: { key, value, resourceVersion: version } });
+      return version;
+    };
+    // One that history had forgotten is replaced, one is replaced twice and goes, one goes at once.
+    const middle = await replace('/cold/a', a);
+    const twice = await replace('/cold/b', await replace('/cold/b', b));
+    for (const [key, resourceVersion] of [['/cold/b', twice] as const, ['/cold/c', c] as const]) {
+      events.push({ type: 'remove', key, resourceVersion: await write(open, { do: 'remove', key, resourceVersion }) });
+    }
+    await expectRecalled(open, objects, events);
+
+    // The middle of it is forgotten as well: a's new value is what history begins with now.
+    const kept = await open.list('', signal);
+    await open.compact(kept.resourceVersion, signal);
+    events.length = 0;
+    await replace('/cold/a', await replace('/cold/a', middle));
+    await expectRecalled(open, kept.objects, events);
+    open = await reopen();
+    await expectRecalled(open, kept.objects, events);
+    await open.compact(kept.resourceVersion, signal);
+    await expectRecalled(open, kept.objects, events);
+  }, 30_000);
+}
+
 /** Declares the tests of Store.watch and Store.compact. */
 export function describeStoreWatches(store: () => Store): void {
   test('a watch resumed after any version tells exactly what came later, no revision in two pieces', async () => {
@@ -71,7 +135,7 @@ export function describeStoreWatches(store: () => Store): void {
         expect(new Set(numbers.flatMap((set) => [...set])).size).toBe(revisions.length);
       }),
     );
-    const wanted = all.filter((event) => (event.type === 'put' ? event.object.key : event.key).startsWith('/h/'));
+    const wanted = all.filter((event) => keyOf(event).startsWith('/h/'));
     expect((await takeUntil(store(), '/h/', start, wanted.length, signal)).flat()).toEqual(wanted);
   }, 30_000);
 

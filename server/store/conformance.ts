@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import { describeStoreWatches } from './conformance-watch.ts';
+import { describeRecall, describeStoreWatches } from './conformance-watch.ts';
 import { modelCommands, replay } from './conformance-model.ts';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from './key-range.ts';
 import type { Store, StoredObject, StoreWrite } from './store.ts';
@@ -30,6 +30,10 @@ export function storeConformance(name: string, open: () => Promise<StoreSubject>
     describeConcurrency(() => subject.store);
     describeRefusals(() => subject.store);
     describeStoreWatches(() => subject.store);
+    describeRecall(
+      () => subject.store,
+      () => subject.reopen?.() ?? Promise.resolve(subject.store),
+    );
     describeLife(() => subject);
     describeModel(open);
   });

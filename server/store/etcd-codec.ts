@@ -10,6 +10,8 @@ export interface EtcdCodec {
   /** The range of all keys with this prefix. */
   range(prefix: string): { readonly key: Buffer; readonly range_end: Buffer };
   object(pair: IKeyValue): StoredObject;
+  /** The key alone, of a pair that may lack its value. */
+  name(pair: IKeyValue): string;
   event(event: IEvent): StoreEvent;
   version(revision: bigint, index: number): bigint;
 }
@@ -61,6 +63,7 @@ export function createEtcdCodec(prefix: string, offset: bigint): EtcdCodec {
     // The root ends in a colon, so every prefix has an end.
     range: (keys) => ({ key: Buffer.from(root + keys), range_end: Buffer.from(prefixEnd(root + keys) ?? '\0') }),
     object: objectOf,
+    name: keyOf,
     event: ({ type, kv }) => {
       if (type === 'Put') return { type: 'put', object: objectOf(kv) };
       return { type: 'remove', key: keyOf(kv), resourceVersion: resourceVersionOf(BigInt(kv.mod_revision), BigInt(REMOVAL_INDEX), offset) };

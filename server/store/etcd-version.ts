@@ -16,7 +16,11 @@ export interface EtcdMet {
 const DEFECTS: readonly EtcdDefect[] = [
   { fixedIn: 24, defect: 'watch events come twice', guard: 'what is not newer than the last one delivered is dropped' },
   { fixedIn: 25, defect: 'a watch goes back in time', guard: 'the same filter; progress notifications are not used' },
-  { fixedIn: 31, defect: 'a starved watch loses events at a compaction', guard: 'compaction stays five minutes behind' },
+  {
+    fixedIn: 31,
+    defect: 'a starved watch loses events at a compaction',
+    guard: 'compaction stays five minutes behind; the cache is compared with the store every five',
+  },
   { fixedIn: 32, defect: 'the revision decreases after a crash in compaction', guard: 'a watch that sees it expires and is listed anew' },
   { fixedIn: 36, defect: 'a watch at the compacted revision misses a removal', guard: 'none is opened there' },
   { fixedIn: 38, defect: 'a watch from the future gets old events', guard: 'the revision is read before a watch opens' },

@@ -12,6 +12,7 @@ import { watchEtcd } from './etcd-watch.ts';
 import {
   revisionOf,
   WRITES_PER_REVISION,
+  type OutlinePage,
   type Store,
   type StoredList,
   type StoredObject,
@@ -40,6 +41,8 @@ const FIRST_PAGE = 64;
 const GREATEST_PAGE = 1024;
 const SMALL_PAGE_BYTES = 2 * 1024 * 1024;
 const LIST_ATTEMPTS = 3;
+/** etcd reads the objects even where only their keys are asked for; it must not be kept from its writers by that. */
+const OUTLINE_PAUSE_MS = 20;
 
 /**
  * Opens the store that lies in etcd, making its identity where there is none.
@@ -127,6 +130,28 @@ class EtcdStore implements Store {
     return this.#read((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
   }
 
+  recall(changes: number, signal: AbortSignal): Promise<StoredList> {
+    return this.#read((client) => recallEtcd(client, this.#parts.codec, changes, signal), signal);
+  }
+
+  async *outline(signal: AbortSignal): AsyncGenerator<OutlinePage, void, undefined> {
+    const { codec, clock } = this.#parts;
+    const range = codec.range('');
+    let { key } = range;
+    let revision: string | undefined;
+    for (;;) {
+      const request = { ...range, key, limit: GREATEST_PAGE, keys_only: true, ...(revision === undefined ? {} : { revision }) };
+      const page = await this.#read((client) => readPage(client, request), signal);
+      revision ??= page.header.revision;
+      const places = page.kvs.map((pair) => ({ key: codec.name(pair), upTo: lastOf(pair.mod_revision, codec) }));
+      yield { resourceVersion: lastOf(revision, codec), places };
+      const last = page.kvs.at(-1);
+      if (!page.more || last === undefined) return;
+      key = Buffer.concat([last.key, Buffer.from([0])]);
+      await clock.sleep(OUTLINE_PAUSE_MS, signal);
+    }
+  }
+
   async revision(signal: AbortSignal): Promise<bigint> {
     const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key('') }, call)), signal);
     return lastOf(header.revision, this.#parts.codec);
@@ -180,7 +205,7 @@ class EtcdStore implements Store {
 async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await listOnce(client, codec, prefix, signal);
+      return await listOnce(client, codec, { prefix }, signal);
     } catch (error) {
       // The revision that the pages are of was compacted between two of them.
       if (!isOutOfRange(error) || attempt === LIST_ATTEMPTS) throw error;
@@ -188,12 +213,53 @@ async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, si
   }
 }
 
-/** All pages as of the revision of the first. */
-async function listOnce(client: EtcdClient, codec: EtcdCodec, prefix: string, signal: AbortSignal): Promise<StoredList> {
-  const range = codec.range(prefix);
+/**
+ * etcd tells neither how far its history reaches nor how many changes a revision holds: the one is found by trying, and most changes
+ * that come many in a revision show as growth.
+ */
+async function recallEtcd(client: EtcdClient, codec: EtcdCodec, changes: number, signal: AbortSignal): Promise<StoredList> {
+  const now = await countAt(client, codec, undefined);
+  if (now === undefined) throw new ApiError('InternalError', 'etcd does not know its newest revision');
+  let [back, tooFar] = [0, Math.min(changes, Number(now.header.revision) - 1) + 1];
+  for (let next = tooFar - 1; tooFar - back > 1 + back / 32; next = (back + tooFar) >> 1) {
+    signal.throwIfAborted();
+    const then = await countAt(client, codec, BigInt(now.header.revision) - BigInt(next));
+    if (then !== undefined && Math.abs(Number(now.count) - Number(then.count)) <= changes) back = next;
+    else tooFar = next;
+  }
+  try {
+    if (back > 0)
+      return await listOnce(client, codec, { prefix: '', revision: String(BigInt(now.header.revision) - BigInt(back)) }, signal);
+  } catch (error) {
+    // Another server has just let etcd forget that.
+    if (!isOutOfRange(error)) throw error;
+  }
+  return listEtcd(client, codec, '', signal);
+}
+
+/** How many objects there were at a revision; undefined where history does not reach back that far. */
+async function countAt(client: EtcdClient, codec: EtcdCodec, revision: bigint | undefined): Promise<IRangeResponse | undefined> {
+  const range = { ...codec.range(''), count_only: true, ...(revision === undefined ? {} : { revision: String(revision) }) };
+  try {
+    return await client.read((kv, call) => kv.range(range, call));
+  } catch (error) {
+    if (isOutOfRange(error)) return undefined;
+    throw error;
+  }
+}
+
+interface ListRequest {
+  readonly prefix: string;
+  /** Of the first page unless told. */
+  readonly revision?: string;
+}
+
+/** All pages as of one revision. */
+async function listOnce(client: EtcdClient, codec: EtcdCodec, request: ListRequest, signal: AbortSignal): Promise<StoredList> {
+  const range = codec.range(request.prefix);
   const objects: StoredObject[] = [];
   let { key } = range;
-  let revision: string | undefined;
+  let { revision } = request;
   let limit = FIRST_PAGE;
   for (;;) {
     signal.throwIfAborted();
@@ -212,6 +278,7 @@ interface PageRequest {
   readonly key: Buffer;
   readonly range_end: Buffer;
   readonly limit: number;
+  readonly keys_only?: boolean;
   readonly revision?: string;
 }
 

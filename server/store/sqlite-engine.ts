@@ -27,13 +27,18 @@ const SPARE_PAGES = 256;
 interface Statements {
   readonly get: StatementSync;
   readonly list: StatementSync;
+  readonly recall: StatementSync;
+  readonly newest: StatementSync;
   readonly put: StatementSync;
   readonly remove: StatementSync;
   readonly record: StatementSync;
+  readonly keep: StatementSync;
   readonly history: StatementSync;
   readonly setRevision: StatementSync;
   readonly setCompacted: StatementSync;
-  readonly forget: StatementSync;
+  readonly due: StatementSync;
+  readonly forgetReplaced: StatementSync;
+  readonly forgetCurrent: StatementSync;
   readonly freePages: StatementSync;
 }
 
@@ -44,11 +49,18 @@ function prepareStatements(database: DatabaseSync): Statements {
   return {
     get: database.prepare('SELECT key, version, value FROM current WHERE key = ?'),
     list: database.prepare(`SELECT key, version, value FROM current WHERE key >= ? AND key < coalesce(?, ${LAST_KEY}) ORDER BY key`),
+    // What has not been written since is current; of what has, the first write since names what it replaced.
+    recall: database.prepare(
+      `SELECT key, version, value FROM current WHERE version <= ?1 UNION ALL SELECT key, version, value FROM history
+        WHERE version IN (SELECT before FROM history WHERE version > ?1 AND before <= ?1)`,
+    ),
+    newest: database.prepare('SELECT version FROM history WHERE version > ? ORDER BY version DESC LIMIT 1 OFFSET ?'),
     put: database.prepare(
       'INSERT INTO current (key, version, value) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO UPDATE SET version = ?2, value = ?3',
     ),
     remove: database.prepare('DELETE FROM current WHERE key = ?'),
-    record: database.prepare('INSERT INTO history (version, key, value) VALUES (?, ?, ?)'),
+    record: database.prepare('INSERT INTO history (version, key, value, before) VALUES (?, ?, ?, ?)'),
+    keep: database.prepare('INSERT OR IGNORE INTO history (version, key, value) VALUES (?, ?, ?)'),
     // Values of other keys stay out of memory; their rows still count, so that a page ends.
     history: database.prepare(
       `SELECT version, key, hit, iif(hit, value, NULL) AS value FROM
@@ -56,8 +68,17 @@ function prepareStatements(database: DatabaseSync): Statements {
     ),
     setRevision: database.prepare('UPDATE progress SET revision = ?'),
     setCompacted: database.prepare('UPDATE progress SET compacted = ?'),
-    forget: database.prepare(
-      `DELETE FROM history WHERE version IN (SELECT version FROM history WHERE version <= ? ORDER BY version LIMIT ${String(COMPACT_ROWS)})`,
+    due: database.prepare(
+      `SELECT max(version) AS last, count(*) AS rows FROM
+        (SELECT version FROM history WHERE version > ? AND version <= ? ORDER BY version LIMIT ${String(COMPACT_ROWS)})`,
+    ),
+    forgetReplaced: database.prepare(
+      'DELETE FROM history WHERE version IN (SELECT before FROM history WHERE version > ?1 AND version <= ?2)',
+    ),
+    // What a later write has replaced stays until that write is forgotten: it is the state that history begins with.
+    forgetCurrent: database.prepare(
+      `DELETE FROM history WHERE version > ?1 AND version <= ?2
+        AND (value IS NULL OR version = (SELECT version FROM current WHERE current.key = history.key))`,
     ),
     freePages: database.prepare('PRAGMA freelist_count'),
   };
@@ -85,16 +106,24 @@ function engineOf(database: DatabaseSync): ProvableEngine {
   const progress = database.prepare('SELECT revision, compacted FROM progress').get() ?? {};
   let revision = numberOf(progress.revision);
   let compacted = numberOf(progress.compacted);
+  // History up to here is forgotten; not kept in the file, because to forget twice does no harm.
+  let forgotten = 0;
   return {
     identity: () => readIdentity(database),
     get: (key) => readObject(statements, key),
     list: (range, part) => {
-      readList(statements, range, part);
+      handOver(statements.list.iterate(range.start, range.end ?? null), part);
       return revision;
+    },
+    recall: (changes, part) => {
+      const oldest = statements.newest.get(compacted, changes)?.version;
+      const then = Math.floor((oldest === undefined ? compacted : numberOf(oldest)) / SLOTS);
+      handOver(statements.recall.iterate(then * SLOTS + SLOTS - 1), part);
+      return then;
     },
     revision: () => revision,
     apply: (writes) => {
-      const done = applyBatch(database, statements, writes, revision + 1);
+      const done = applyBatch(database, statements, { writes, revision: revision + 1, compacted });
       revision = done.revision;
       return done.outcomes;
     },
@@ -105,7 +134,9 @@ function engineOf(database: DatabaseSync): ProvableEngine {
     },
     compact: (upTo) => {
       compacted = Math.max(compacted, Math.min(upTo, revision * SLOTS + SLOTS - 1));
-      return compactSlice(database, statements, compacted);
+      const slice = compactSlice(database, statements, forgotten, compacted);
+      forgotten = slice.forgotten;
+      return slice.more;
     },
     prove: () => {
       const row = database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get();
@@ -130,10 +161,10 @@ function readObject(statements: Statements, key: string): EngineObject | undefin
   return row === undefined ? undefined : objectOf(row);
 }
 
-function readList(statements: Statements, range: EngineRange, part: (objects: ListPart) => void): void {
+function handOver(rows: Iterable<Record<string, unknown>>, part: (objects: ListPart) => void): void {
   let objects: EngineObject[] = [];
   let chars = 0;
-  for (const row of statements.list.iterate(range.start, range.end ?? null)) {
+  for (const row of rows) {
     const object = objectOf(row);
     objects.push(object);
     chars += object.key.length + object.value.length;
@@ -151,13 +182,20 @@ interface Applied {
   readonly revision: number;
 }
 
-function applyBatch(database: DatabaseSync, statements: Statements, writes: readonly EngineWrite[], revision: number): Applied {
+interface Batch {
+  readonly writes: readonly EngineWrite[];
+  /** What it becomes. */
+  readonly revision: number;
+  readonly compacted: number;
+}
+
+function applyBatch(database: DatabaseSync, statements: Statements, { writes, revision, compacted }: Batch): Applied {
   const outcomes: EngineOutcome[] = [];
   let index = 0;
   try {
     database.exec('BEGIN IMMEDIATE');
     for (const write of writes) {
-      const outcome = applyWrite(statements, write, revision * SLOTS + index);
+      const outcome = applyWrite(statements, write, revision * SLOTS + index, compacted);
       if (outcome.ok && write.do !== 'compare') index += 1;
       outcomes.push(outcome);
     }
@@ -189,17 +227,20 @@ function notWritten(error: unknown): ApiError {
   });
 }
 
-function applyWrite(statements: Statements, write: EngineWrite, version: number): EngineOutcome {
+function applyWrite(statements: Statements, write: EngineWrite, version: number, compacted: number): EngineOutcome {
   const current = readObject(statements, write.key);
   const allowed = write.do === 'create' ? current === undefined : current?.version === write.version;
   if (!allowed) return { ok: false, current };
   if (write.do === 'compare') return { ok: true, version: write.version };
+  // History may have forgotten what is replaced now, and from now on must tell it.
+  if (current !== undefined && current.version <= compacted) statements.keep.run(current.version, current.key, current.value);
+  const before = current?.version ?? null;
   if (write.do === 'remove') {
     statements.remove.run(write.key);
-    statements.record.run(version, write.key, null);
+    statements.record.run(version, write.key, null, before);
   } else {
     statements.put.run(write.key, version, write.value);
-    statements.record.run(version, write.key, write.value);
+    statements.record.run(version, write.key, write.value, before);
   }
   return { ok: true, version };
 }
@@ -226,17 +267,25 @@ function readHistory(statements: Statements, range: EngineRange, after: number, 
   return { state: 'page', changes, upTo: newest, more: false };
 }
 
-function compactSlice(database: DatabaseSync, statements: Statements, upTo: number): boolean {
+interface CompactedSlice {
+  readonly forgotten: number;
+  readonly more: boolean;
+}
+
+function compactSlice(database: DatabaseSync, statements: Statements, from: number, upTo: number): CompactedSlice {
   try {
+    const { last, rows } = statements.due.get(from, upTo) ?? {};
+    const end = rows === COMPACT_ROWS ? numberOf(last) : upTo;
     database.exec('BEGIN IMMEDIATE');
     statements.setCompacted.run(upTo);
-    const forgotten = statements.forget.run(upTo).changes;
+    statements.forgetReplaced.run(from, end);
+    statements.forgetCurrent.run(from, end);
     database.exec('COMMIT');
-    if (forgotten === COMPACT_ROWS) return true;
+    if (end < upTo) return { forgotten: end, more: true };
     const spare = numberOf(statements.freePages.get()?.freelist_count) - SPARE_PAGES;
-    if (spare <= 0) return false;
+    if (spare <= 0) return { forgotten: end, more: false };
     database.exec(`PRAGMA incremental_vacuum(${String(Math.min(spare, VACUUM_PAGES))})`);
-    return spare > VACUUM_PAGES;
+    return { forgotten: end, more: spare > VACUUM_PAGES };
   } catch (error) {
     rollBack(database);
     throw new ApiError('ServiceUnavailable', `the store cannot forget its history: ${reasonOf(error)}`, { cause: error });

@@ -140,12 +140,29 @@ test("another program's database and one of a newer version are refused", async 
   const other = new DatabaseSync(file);
   other.exec('CREATE TABLE current (key TEXT)');
   await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject({ reason: 'InternalError' });
-  other.exec(`PRAGMA application_id = ${String(0x4c454e54)}; PRAGMA user_version = 2`);
+  other.exec(`PRAGMA application_id = ${String(0x4c454e54)}; PRAGMA user_version = 99`);
   await expect(openSqliteStore({ file }, signal)).rejects.toMatchObject({
     reason: 'InternalError',
     message: expect.stringContaining('newer version') as string,
   });
   other.close();
+});
+
+test('a store of the first format keeps its objects, and forgets the history that does not say what was replaced', async () => {
+  const old = await openSqliteStore({ file }, signal);
+  const created = await old.write({ do: 'create', key: '/k', value: '1' }, signal);
+  await old.close();
+  const database = new DatabaseSync(file);
+  database.exec('ALTER TABLE history DROP COLUMN before; PRAGMA user_version = 1');
+  database.close();
+  const store = await openSqliteStore({ file }, signal);
+  const resourceVersion = created.ok ? created.resourceVersion : 0n;
+  const object = { key: '/k', value: '1', resourceVersion };
+  expect((await store.list('', signal)).objects).toEqual([object]);
+  await expect(store.watch('', 0n, signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'Expired' });
+  await store.write({ do: 'replace', key: '/k', value: '2', resourceVersion }, signal);
+  expect(await store.recall(10, signal)).toEqual({ resourceVersion: resourceVersion | 63n, objects: [object] });
+  await store.close();
 });
 
 test('compaction gives the room of forgotten history back to the disk', async () => {

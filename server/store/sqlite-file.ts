@@ -6,20 +6,27 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 
 /** "LENT": says in the file's header whose it is. */
 const APPLICATION_ID = 0x4c454e54;
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SQLITE_BUSY = 5;
 /** PERM, READONLY, IOERR, FULL and CANTOPEN: the disk or its rights, and not what is on it. */
 const DISK_CODES: ReadonlySet<number> = new Set([3, 8, 10, 13, 14]);
 const HEADER_BYTES = 100;
 const MAGIC = 'SQLite format 3\0';
 
-// A version is revision x 64 + index. History is keyed by it, so that it is appended to and cut off at its ends only.
+// A version is revision x 64 + index. History is keyed by it, so that it is appended to. `before` is the version that a write replaced.
 const SCHEMA = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, compacted INTEGER NOT NULL) STRICT;
   CREATE TABLE current (key TEXT PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
-  CREATE TABLE history (version INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT) STRICT;
+  CREATE TABLE history (version INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT, before INTEGER) STRICT;
   INSERT INTO progress VALUES (1, 0, 0);
+`;
+
+// Format 1 did not know what a write had replaced, so the history that it kept is of no use.
+const FROM_FORMAT_1 = `
+  ALTER TABLE history ADD COLUMN before INTEGER;
+  DELETE FROM history;
+  UPDATE progress SET compacted = revision * 64 + 63;
 `;
 
 /**
@@ -174,10 +181,14 @@ function refuseCopied(database: DatabaseSync, path: string): void {
   }
 }
 
-/** Makes an empty store with an identity of its own in a database without tables; leaves one of ours as it is. */
+/** Makes an empty store with an identity of its own in a database without tables; brings one of ours to the newest format. */
 export function createSchema(database: DatabaseSync): void {
   const id = database.prepare('PRAGMA application_id').get()?.application_id;
-  if (id === APPLICATION_ID) return;
+  if (id === APPLICATION_ID) {
+    if (database.prepare('PRAGMA user_version').get()?.user_version === SCHEMA_VERSION) return;
+    database.exec(`BEGIN IMMEDIATE; ${FROM_FORMAT_1} PRAGMA user_version = ${String(SCHEMA_VERSION)}; COMMIT`);
+    return;
+  }
   // Before the first table, or it would take a full rewrite of the file to change.
   database.exec('PRAGMA auto_vacuum = INCREMENTAL');
   database.exec(

@@ -49,6 +49,8 @@ export interface EngineCalls {
   readonly get: { readonly input: string; readonly output: EngineObject | undefined };
   /** The objects come in parts before the answer, which is the revision that they are of. */
   readonly list: { readonly input: EngineRange; readonly output: number };
+  /** As `list`, of all keys at the end of an older revision, which it answers: with at most so many changes since. */
+  readonly recall: { readonly input: number; readonly output: number };
   readonly revision: { readonly input: undefined; readonly output: number };
   readonly apply: { readonly input: readonly EngineWrite[]; readonly output: readonly EngineOutcome[] };
   readonly history: { readonly input: { readonly range: EngineRange; readonly after: number }; readonly output: EngineHistory };

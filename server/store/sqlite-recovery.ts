@@ -62,6 +62,7 @@ function recovering(first: Engine, file: string, release: () => void): Recoverin
       identity: guard('identity'),
       get: guard('get'),
       list: guard('list'),
+      recall: guard('recall'),
       revision: guard('revision'),
       apply: guard('apply'),
       history: guard('history'),

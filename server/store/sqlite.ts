@@ -102,6 +102,14 @@ class SqliteStore implements Store {
     return { resourceVersion: this.#lastOf(revision), objects };
   }
 
+  async recall(changes: number, signal: AbortSignal): Promise<StoredList> {
+    const objects: StoredObject[] = [];
+    const revision = await this.#ask('recall', changes, signal, (part) => {
+      for (const object of part) objects.push(this.#object(object));
+    });
+    return { resourceVersion: this.#lastOf(revision), objects };
+  }
+
   async revision(signal: AbortSignal): Promise<bigint> {
     // Whoever waits for the newest version waits for watches to hear of it.
     if (this.#recovering && !(await abortable(this.#recover(), signal))) throw recovering();

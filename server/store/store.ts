@@ -12,6 +12,16 @@ export interface Store {
   get(key: string, signal: AbortSignal): Promise<StoredObject | undefined>;
   /** All objects whose key starts with `prefix`, in key order, as of one moment (linearizable). */
   list(prefix: string, signal: AbortSignal): Promise<StoredList>;
+  /**
+   * All objects, in any order, as of one moment that lies up to about `changes` changes back, and no further than history reaches: a watch
+   * after its version tells what has changed since.
+   */
+  recall(changes: number, signal: AbortSignal): Promise<StoredList>;
+  /**
+   * All keys as of one moment, in pages at a gentle pace. Only where a watch of this store is known to lose changes: whoever follows one
+   * compares with it now and then.
+   */
+  outline?(signal: AbortSignal): AsyncIterable<OutlinePage>;
   /** The newest resourceVersion, read linearizably: a cache that has reached it has seen every acknowledged write. */
   revision(signal: AbortSignal): Promise<bigint>;
   /**
@@ -46,6 +56,12 @@ export interface StoredObject {
 export interface StoredList {
   readonly resourceVersion: bigint;
   readonly objects: readonly StoredObject[];
+}
+
+/** Some keys as of one moment, each with the last version of the revision that wrote it. */
+export interface OutlinePage {
+  readonly resourceVersion: bigint;
+  readonly places: readonly { readonly key: string; readonly upTo: bigint }[];
 }
 
 export type StoreWrite =

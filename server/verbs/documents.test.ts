@@ -156,6 +156,12 @@ describe('health', () => {
     expect(await route(get(path), signal)).toMatchObject({ status, body });
   });
 
+  test('tells what it knows beside the checks, to who asks for all', async () => {
+    const told = healthRoutes([], () => ['the store is made of paper']);
+    expect(await told(get('/readyz?verbose'), signal)).toMatchObject({ body: 'info: the store is made of paper\nreadyz check passed\n' });
+    expect(await told(get('/readyz'), signal)).toMatchObject({ body: 'ok' });
+  });
+
   test('is nothing at other paths', async () => {
     expect(await route(get('/readyzz'), signal)).toBeUndefined();
   });

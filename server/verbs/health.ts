@@ -8,6 +8,9 @@ export interface HealthCheck {
   check(signal: AbortSignal): Promise<void>;
 }
 
+/** What `?verbose` tells beside the checks, in words without secrets: a health path answers anybody. */
+export type HealthFacts = () => readonly string[];
+
 /** Answers health paths; undefined for all others. */
 export type HealthRoute = (request: ApiRequest, signal: AbortSignal) => Promise<ApiResponse | undefined>;
 
@@ -27,8 +30,8 @@ async function holds(check: HealthCheck, signal: AbortSignal): Promise<boolean> 
   }
 }
 
-/** Serves /healthz, /livez and /readyz, each with `?verbose` and `?exclude=NAME`, and /readyz/NAME for one check; 200 `ok`, or 500 with the checks that fail. */
-export function healthRoutes(checks: readonly HealthCheck[]): HealthRoute {
+/** Serves /healthz, /livez and /readyz, each with `?verbose` and `?exclude=NAME`, and /readyz/NAME for one check; `facts` go with the checks; 200 `ok`, or 500 with the checks that fail. */
+export function healthRoutes(checks: readonly HealthCheck[], facts: HealthFacts = () => []): HealthRoute {
   return async (request, signal) => {
     const match = PATH.exec(request.path);
     if (match === null) return undefined;
@@ -45,6 +48,7 @@ export function healthRoutes(checks: readonly HealthCheck[]): HealthRoute {
     const failed = results.includes(false);
     const verdict = `${endpoint} check ${failed ? 'failed' : 'passed'}`;
     if (!failed && !request.query.some(([name]) => name === 'verbose')) return textAnswer(200, 'ok');
-    return textAnswer(failed ? 500 : 200, [...lines, ...warnings, verdict, ''].join('\n'));
+    const told = only === undefined ? facts().map((fact) => `info: ${fact}`) : [];
+    return textAnswer(failed ? 500 : 200, [...lines, ...told, ...warnings, verdict, ''].join('\n'));
   };
 }

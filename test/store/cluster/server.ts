@@ -14,6 +14,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** A `cloudd apiserver` in a process of its own, on a data folder of its own. */
 export interface ApiServer {
   readonly transport: Transport;
+  readonly dataDir: string;
   readonly port: number;
   pid(): number;
   /** kill -9; resolves when the process is gone. */
@@ -58,6 +59,7 @@ export async function startApiServer(...store: readonly string[]): Promise<ApiSe
   const connection = await connectBy({ file: join(dataDir, 'kubeconfig') }, realClock, new AbortController().signal);
   return {
     transport: connection.transport,
+    dataDir,
     port,
     pid: () => child?.pid ?? -1,
     kill,
