@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { residentBytes } from '../test/cloud.ts';
 import { startTestEtcd } from '../test/programs/etcd.ts';
 import { unionOf } from '../test/store/cluster/history.ts';
-import { randomOf, recordLoad } from '../test/store/cluster/load.ts';
+import { randomOf, recordLoad, type Disturb } from '../test/store/cluster/load.ts';
 import { attempt } from '../test/store/cluster/recorder.ts';
 import { startApiServer, type ApiServer } from '../test/store/cluster/server.ts';
 import { allReached, compactEverySecond, resumeAnywhere, startFollower, type Follower } from '../test/store/cluster/watchers.ts';
@@ -43,7 +43,7 @@ async function compactionStorm(followers: readonly Follower[]): Promise<boolean>
     writesPerSecond: Number(values.writes),
     seconds: Number(values.seconds),
   };
-  const disturb = async (until: AbortSignal): Promise<void> => {
+  const disturb: Disturb = async (_, until) => {
     compactions = await compactEverySecond(etcd.endpoint, until);
   };
   const changes = unionOf((await recordLoad(load, disturb, stop.signal)).watches);
