@@ -6,6 +6,8 @@ export interface CuttingProxy {
   readonly endpoint: string;
   /** What the server has said through it so far. */
   bytes(): number;
+  /** What clients have said through it so far. */
+  asked(): number;
   /** After so many more bytes from the server: closes the links of then, or forwards nothing on them any more, without closing. */
   breakAfter(bytes: number, how: 'cut' | 'half-open'): void;
   /** When links were broken, and when the next one was opened after that, in milliseconds of performance.now(). */
@@ -17,6 +19,7 @@ export interface CuttingProxy {
 
 interface State {
   bytes: number;
+  asked: number;
   left: number;
   how: 'cut' | 'half-open';
   delayMs: number;
@@ -26,7 +29,7 @@ interface State {
 
 /** Listens on a free port and forwards to `port` of this machine. */
 export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
-  const state: State = { bytes: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
+  const state: State = { bytes: 0, asked: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
   const links = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     if (state.at !== undefined) state.reopened ??= performance.now();
@@ -37,6 +40,7 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
   return {
     endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     bytes: () => state.bytes,
+    asked: () => state.asked,
     breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
     broken: () => ({ at: state.at, reopened: state.reopened }),
     delay: (ms) => {
@@ -59,7 +63,10 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
       for (const each of link) each.destroy();
     });
   }
-  client.on('data', (chunk) => upstream.write(chunk));
+  client.on('data', (chunk: Buffer) => {
+    state.asked += chunk.length;
+    upstream.write(chunk);
+  });
   upstream.on('data', (chunk: Buffer) => {
     state.bytes += chunk.length;
     const passed = chunk.subarray(0, Math.min(chunk.length, state.left));
