@@ -153,7 +153,7 @@ test.each<readonly [string, History]>([
   ],
   [
     'a busy server, whatever the key was',
-    withOperations(create, update, remove, { ...refused('update', 128n, 3.1, 3.2), outcome: { is: 'unsent' } }),
+    withOperations(create, update, remove, { ...refused('update', 128n, 3.1, 3.2), outcome: { is: 'unserved' } }),
   ],
 ])('%s is no fault', (_, history) => {
   expect(judgeOperations(history)).toEqual([]);
@@ -176,7 +176,7 @@ test.each<readonly [string, History, RegExp]>([
 });
 
 test('a write that was not sent and took effect all the same is found', () => {
-  expect(judgeOperations(withOperations(create, { ...update, outcome: { is: 'unsent' } }, remove))).toContainEqual(
+  expect(judgeOperations(withOperations(create, { ...update, outcome: { is: 'unserved' } }, remove))).toContainEqual(
     expect.stringMatching(/refused update took effect at 128/),
   );
 });

@@ -11,7 +11,7 @@ const endedMs = z
 
 const outcome = z.discriminatedUnion('is', [
   z.object({ is: z.literal('done'), version }),
-  z.object({ is: z.enum(['removed', 'absent', 'refused', 'unsent', 'unknown']) }),
+  z.object({ is: z.enum(['removed', 'absent', 'refused', 'unserved', 'unknown']) }),
 ]);
 const operation = z.object({
   key: z.string(),

@@ -9,7 +9,7 @@ export type Outcome =
   /** Nothing was written: the key was not as the write insisted. */
   | { readonly is: 'refused' }
   /** Nothing was written, whatever the key was: the server was busy, or could not reach its store. */
-  | { readonly is: 'unsent' }
+  | { readonly is: 'unserved' }
   /** No answer, or one that says that nobody knows. */
   | { readonly is: 'unknown' };
 

@@ -26,7 +26,7 @@ function judgeKey(told: Told, key: string, changes: readonly Change[], operation
   return [
     ...[...writes].flatMap(([version, { operation }]) => [
       ...(operation === undefined ? [say(`nobody wrote ${String(version)}`)] : []),
-      ...(operation?.outcome.is === 'refused' || operation?.outcome.is === 'unsent'
+      ...(operation?.outcome.is === 'refused' || operation?.outcome.is === 'unserved'
         ? [say(`the refused ${operation.do} took effect at ${String(version)}`)]
         : []),
     ]),

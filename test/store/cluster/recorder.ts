@@ -23,7 +23,7 @@ type Ended = { readonly ended: 'expired' | 'closed' };
 /** Answers that say how the key was. */
 const CONTRADICTED = new Set([404, 409]);
 /** Answers of a server that was busy, or could not reach its store. */
-const UNSENT = new Set([429, 503]);
+const UNSERVED = new Set([429, 503]);
 
 function request(method: ApiRequest['method'], path: string, query: ApiRequest['query'] = [], body?: unknown): ApiRequest {
   return {
@@ -68,13 +68,13 @@ export async function attempt(transport: Transport, what: Attempt, signal: Abort
 }
 
 function outcomeOf({ do: verb }: Attempt, answer: ApiResponse | ApiStream | undefined, sent: boolean): Outcome {
-  if (answer === undefined) return { is: sent && verb !== 'get' ? 'unknown' : 'unsent' };
+  if (answer === undefined) return { is: sent && verb !== 'get' ? 'unknown' : 'unserved' };
   if (answer.status === 200 || answer.status === 201) {
     return verb === 'delete' ? { is: 'removed' } : { is: 'done', version: versionOf(objectSchema.parse(bodyOf(answer))) };
   }
   if (verb === 'get') return { is: answer.status === 404 ? 'absent' : 'unknown' };
   if (CONTRADICTED.has(answer.status)) return { is: 'refused' };
-  return { is: UNSENT.has(answer.status) ? 'unsent' : 'unknown' };
+  return { is: UNSERVED.has(answer.status) ? 'unserved' : 'unknown' };
 }
 
 function bodyOf(answer: ApiResponse | ApiStream): unknown {

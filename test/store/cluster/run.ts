@@ -16,7 +16,7 @@ export interface RunReport {
   readonly median: number;
   readonly best: number;
   readonly refused: number;
-  readonly unsent: number;
+  readonly unserved: number;
   readonly unknown: number;
   readonly reads: number;
   readonly watches: number;
@@ -75,7 +75,7 @@ export function judge(history: History): RunReport {
     median: seconds[Math.floor(seconds.length / 2)] ?? 0,
     best: seconds[0] ?? 0,
     refused: of('refused').length,
-    unsent: of('unsent').length,
+    unserved: of('unserved').length,
     unknown: of('unknown').length,
     reads: history.operations.length - writes.length,
     watches: history.watches.length,
