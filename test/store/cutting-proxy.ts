@@ -10,6 +10,8 @@ export interface CuttingProxy {
   asked(): number;
   /** After so many more bytes from the server: closes the links of then, or forwards nothing on them any more, without closing. */
   breakAfter(bytes: number, how: 'cut' | 'half-open'): void;
+  /** The same at once, before the client says anything more. */
+  breakNow(how: 'cut' | 'half-open'): void;
   /** When links were broken, and when the next one was opened after that, in milliseconds of performance.now(). */
   broken(): { readonly at: number | undefined; readonly reopened: number | undefined };
   /** From now on each piece of what the server says waits so long. */
@@ -42,6 +44,9 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
     bytes: () => state.bytes,
     asked: () => state.asked,
     breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
+    breakNow: (how) => {
+      breakLinks(Object.assign(state, { how }), links);
+    },
     broken: () => ({ at: state.at, reopened: state.reopened }),
     delay: (ms) => {
       state.delayMs = ms;
@@ -72,8 +77,10 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
     const passed = chunk.subarray(0, Math.min(chunk.length, state.left));
     state.left -= passed.length;
     const breaks = state.left === 0;
-    if (breaks) breakLinks(state, links, passed, client);
-    else if (state.delayMs > 0) {
+    if (breaks) {
+      client.write(passed);
+      breakLinks(state, links);
+    } else if (state.delayMs > 0) {
       upstream.pause();
       setTimeout(() => {
         client.write(passed);
@@ -83,10 +90,9 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
   });
 }
 
-/** Lets the last bytes through, then breaks every link there is; links made later are whole. */
-function breakLinks(state: State, links: Set<readonly [Socket, Socket]>, last: Buffer, to: Socket): void {
+/** Breaks every link there is; links made later are whole. */
+function breakLinks(state: State, links: Set<readonly [Socket, Socket]>): void {
   Object.assign(state, { left: Infinity, at: performance.now() });
-  to.write(last);
   for (const [client, upstream] of links) {
     if (state.how === 'cut') {
       client.end();

@@ -25,6 +25,8 @@ export function randomOf(seed: number): Random {
 export interface LoadOptions {
   readonly transports: readonly Transport[];
   readonly random: Random;
+  /** What its keys begin with, where others than "key" are in the store already. */
+  readonly name?: string;
   readonly keys: number;
   /** Calls under way at most: so many that those which wait for an answer that never comes do not hold up the others. */
   readonly workers: number;
@@ -138,7 +140,7 @@ async function watchAlways(watching: Watching, random: Random, signal: AbortSign
       if (listed === undefined) continue;
       snapshots.push(listed);
       after = listed.version;
-    } else if (pauseMs === undefined) await delay(50, undefined, { signal }).catch(() => undefined);
+    } else if (pauseMs === undefined || lines.length === 0) await delay(50, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -157,21 +159,21 @@ interface Worker {
 
 /** One caller: reads and writes random keys when it is its turn, each write made from what was known last. */
 async function work(options: LoadOptions, { at, operations, known, turn }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
-  const { transports, random, keys } = options;
+  const { transports, random, name = 'key', keys } = options;
   for (let count = 0; !stopped(until); count += 1) {
     const transport = transports[(at + count) % transports.length];
     if (transport === undefined || !(await turn(until))) return;
-    let write: Attempt;
-    do {
-      const key = `key-${String(Math.floor(random() * keys))}`;
-      write = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
-      const operation = await attempt(transport, write, signal);
+    for (let reads = true; reads && !stopped(until);) {
+      const key = `${name}-${String(Math.floor(random() * keys))}`;
+      const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
+      const operation = await attempt(transport, what, signal);
       operations.push(operation);
       if (operation.outcome.is === 'done') known.set(key, operation.outcome.version);
       else if (operation.outcome.is === 'removed' || operation.outcome.is === 'absent') known.delete(key);
       else known.set(key, 0n);
-      // Reads take no turn: the rate is that of the writes.
-    } while (write.do === 'get' && !stopped(until));
+      // A read that was answered takes no turn: the rate is that of the writes.
+      reads = what.do === 'get' && operation.outcome.is !== 'unserved' && operation.outcome.is !== 'unknown';
+    }
   }
 }
 

@@ -21,9 +21,9 @@ export type Attempt = Pick<Operation, 'key' | 'do' | 'value' | 'expected'>;
 type Ended = { readonly ended: 'expired' | 'closed' };
 
 /** Answers that say how the key was. */
-const CONTRADICTED = new Set([404, 409]);
-/** Answers of a server that was busy, or could not reach its store. */
-const UNSERVED = new Set([429, 503]);
+const REFUSED = new Set([404, 409]);
+/** Answers of a server that would not look, was busy, or could not reach its store. */
+const UNSERVED = new Set([400, 410, 422, 429, 503]);
 
 function request(method: ApiRequest['method'], path: string, query: ApiRequest['query'] = [], body?: unknown): ApiRequest {
   return {
@@ -72,8 +72,8 @@ function outcomeOf({ do: verb }: Attempt, answer: ApiResponse | ApiStream | unde
   if (answer.status === 200 || answer.status === 201) {
     return verb === 'delete' ? { is: 'removed' } : { is: 'done', version: versionOf(objectSchema.parse(bodyOf(answer))) };
   }
-  if (verb === 'get') return { is: answer.status === 404 ? 'absent' : 'unknown' };
-  if (CONTRADICTED.has(answer.status)) return { is: 'refused' };
+  if (verb === 'get') return { is: answer.status === 404 ? 'absent' : 'unserved' };
+  if (REFUSED.has(answer.status)) return { is: 'refused' };
   return { is: UNSERVED.has(answer.status) ? 'unserved' : 'unknown' };
 }
 

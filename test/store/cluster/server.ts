@@ -43,7 +43,7 @@ export async function startApiServer(...store: readonly string[]): Promise<ApiSe
         output = (output + bytes.toString()).slice(-10_000);
       });
     port = await eventually('the API server serves', 60_000, () => {
-      if (started.exitCode !== null) throw new Error(`the API server ended:\n${output}`);
+      if (started.exitCode !== null || started.signalCode !== null) throw new Error(`the API server ended:\n${output}`);
       const found = /^Serving https:.*:(\d+)$/m.exec(output)?.[1];
       return found === undefined ? undefined : Number(found);
     });
