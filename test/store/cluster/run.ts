@@ -43,7 +43,11 @@ export async function runCluster({ seed, seconds, writesPerSecond, servers, calm
   const cluster = await startCluster();
   const started: ApiServer[] = [];
   try {
-    for (let at = 0; at < servers; at += 1) started.push(await startApiServer('--store', 'etcd', '--etcd', cluster.endpoints.join(',')));
+    for (let at = 0; at < servers; at += 1) {
+      // Each prefers another member, so that one is cut off while the other is not.
+      const endpoints = [...cluster.endpoints.slice(at), ...cluster.endpoints.slice(0, at)];
+      started.push(await startApiServer('--store', 'etcd', '--etcd', endpoints.join(',')));
+    }
     const load = {
       transports: started.map(({ transport }) => transport),
       random,
