@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transport } from '../../../apis/meta/request.ts';
 import { eventually } from '../../cloud.ts';
-import { reachOf, type Fault, type History, type Operation, type Snapshot } from './history.ts';
+import { reachOf, type Fault, type History, type Operation, type Outcome, type Snapshot } from './history.ts';
 import { attempt, recordWatch, snapshot, type Attempt, type Recording } from './recorder.ts';
 
+/** The part of acknowledged writes whose key is read just after them. */
+const READ_BACK = 0.2;
 /** Turns of so long ago can still be taken: what one moment held up the next makes good. */
 const LATE_MS = 100;
 
@@ -160,20 +162,27 @@ interface Worker {
 /** One caller: reads and writes random keys when it is its turn, each write made from what was known last. */
 async function work(options: LoadOptions, { at, operations, known, turn }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
   const { transports, random, name = 'key', keys } = options;
+  async function call(what: Attempt, server: number): Promise<Outcome> {
+    const transport = transports[server % transports.length];
+    if (transport === undefined) throw new Error('a load needs a server');
+    const operation = await attempt(transport, what, signal);
+    operations.push(operation);
+    return operation.outcome;
+  }
+  let reads = false;
   for (let count = 0; !stopped(until); count += 1) {
-    const transport = transports[(at + count) % transports.length];
-    if (transport === undefined || !(await turn(until))) return;
-    for (let reads = true; reads && !stopped(until);) {
-      const key = `${name}-${String(Math.floor(random() * keys))}`;
-      const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
-      const operation = await attempt(transport, what, signal);
-      operations.push(operation);
-      if (operation.outcome.is === 'done') known.set(key, operation.outcome.version);
-      else if (operation.outcome.is === 'removed' || operation.outcome.is === 'absent') known.delete(key);
-      else known.set(key, 0n);
-      // A read that was answered takes no turn: the rate is that of the writes.
-      reads = what.do === 'get' && operation.outcome.is !== 'unserved' && operation.outcome.is !== 'unknown';
-    }
+    // A read that was answered took no turn: the rate is that of the writes.
+    if (!reads && !(await turn(until))) return;
+    const key = `${name}-${String(Math.floor(random() * keys))}`;
+    const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
+    const outcome = await call(what, at + count);
+    if (outcome.is === 'done') known.set(key, outcome.version);
+    else if (outcome.is === 'removed' || outcome.is === 'absent') known.delete(key);
+    else known.set(key, 0n);
+    reads = what.do === 'get' && outcome.is !== 'unserved' && outcome.is !== 'unknown';
+    // At once and through another server, where there is one: what was acknowledged must be seen.
+    if (what.do !== 'get' && (outcome.is === 'done' || outcome.is === 'removed') && random() < READ_BACK)
+      await call({ key, do: 'get' }, at + count + 1);
   }
 }
 

@@ -1,6 +1,6 @@
 import { run } from '../../cloud.ts';
 
-const PREFIX = 'lent-br';
+const PREFIX = 'lent-net';
 const NETWORKS = 200;
 
 /** A bridge and a network namespace for each member, on this machine only. */
@@ -43,7 +43,7 @@ async function claim(): Promise<number> {
   for (let at = 0; at < NETWORKS; at += 1) {
     const { code } = await run('ip', ['link', 'add', bridgeOf(at), 'group', String(process.pid), 'type', 'bridge']);
     if (code !== 0) continue;
-    await ip('addr', 'add', `10.77.${String(at)}.254/24`, 'dev', bridgeOf(at));
+    await ip('addr', 'add', `10.79.${String(at)}.254/24`, 'dev', bridgeOf(at));
     await ip('link', 'set', bridgeOf(at), 'up');
     return at;
   }
@@ -74,9 +74,9 @@ function linkOf(at: number, member: number): string {
 }
 
 function networkAt(at: number, members: number): Network {
-  const namespaceOf = (member: number): string => `lent-etcd-${String(at)}-${String(member)}`;
+  const namespaceOf = (member: number): string => `lent-member-${String(at)}-${String(member)}`;
   return {
-    addressOf: (member) => `10.77.${String(at)}.${String(member + 1)}`,
+    addressOf: (member) => `10.79.${String(at)}.${String(member + 1)}`,
     namespaceOf,
     setConnected: (member, connected) => ip('link', 'set', linkOf(at, member), connected ? 'up' : 'down'),
     remove: async () => {
