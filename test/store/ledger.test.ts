@@ -59,7 +59,5 @@ test('versions that go back from one list to the next, or to a write, are found'
   expect(judge([], list(255), list(191))).toEqual(['versions: a list at 191 came after one at 255']);
   const ledger = createLedger();
   ledger.judge(list(255));
-  expect(ledger.add({ operations: [create] })).toEqual([
-    'versions: a create of a was given 64 after a list at 255',
-  ]);
+  expect(ledger.add({ operations: [create] })).toEqual(['versions: a create of a was given 64 after a list at 255']);
 });
