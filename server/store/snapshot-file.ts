@@ -19,7 +19,7 @@ const PAGE_ROWS = 256;
 
 const metaSchema = z.object({
   installation: z.uuid(),
-  incarnation: z.string().regex(/^[1-9]\d{0,8}$/),
+  incarnation: z.string().regex(/^[1-9]\d{0,14}$/),
   offset: z.string().regex(/^\d{1,19}$/),
   backup: z.string().optional(),
 });
