@@ -6,6 +6,8 @@ export interface CuttingProxy {
   readonly endpoint: string;
   /** What the server has said through it so far. */
   bytes(): number;
+  /** What clients have said through it so far. */
+  asked(): number;
   /** After so many more bytes from the server: closes the links of then, or forwards nothing on them any more, without closing. */
   breakAfter(bytes: number, how: 'cut' | 'half-open'): void;
   /** The same at once, before the client says anything more. */
@@ -19,6 +21,7 @@ export interface CuttingProxy {
 
 interface State {
   bytes: number;
+  asked: number;
   left: number;
   how: 'cut' | 'half-open';
   delayMs: number;
@@ -28,7 +31,7 @@ interface State {
 
 /** Listens on a free port and forwards to `port` of this machine. */
 export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
-  const state: State = { bytes: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
+  const state: State = { bytes: 0, asked: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
   const links = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     if (state.at !== undefined) state.reopened ??= performance.now();
@@ -39,6 +42,7 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
   return {
     endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     bytes: () => state.bytes,
+    asked: () => state.asked,
     breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
     breakNow: (how) => {
       breakLinks(Object.assign(state, { how }), links);
@@ -64,7 +68,10 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
       for (const each of link) each.destroy();
     });
   }
-  client.on('data', (chunk) => upstream.write(chunk));
+  client.on('data', (chunk: Buffer) => {
+    state.asked += chunk.length;
+    upstream.write(chunk);
+  });
   upstream.on('data', (chunk: Buffer) => {
     state.bytes += chunk.length;
     const passed = chunk.subarray(0, Math.min(chunk.length, state.left));

@@ -24,7 +24,7 @@ const turnedAway = operation('update', 'refused', { is: 'refused' }, 64);
 
 function judge(operations: readonly Operation[], ...snapshots: readonly Snapshot[]): readonly string[] {
   const ledger = createLedger();
-  return [...ledger.add({ operations, watches: [], snapshots: [] }), ...snapshots.flatMap((snapshot) => ledger.judge(snapshot))];
+  return [...ledger.add({ operations }), ...snapshots.flatMap((snapshot) => ledger.judge(snapshot))];
 }
 
 test.each<[string, readonly Operation[], Snapshot]>([
@@ -59,7 +59,5 @@ test('versions that go back from one list to the next, or to a write, are found'
   expect(judge([], list(255), list(191))).toEqual(['versions: a list at 191 came after one at 255']);
   const ledger = createLedger();
   ledger.judge(list(255));
-  expect(ledger.add({ operations: [create], watches: [], snapshots: [] })).toEqual([
-    'versions: a create of a was given 64 after a list at 255',
-  ]);
+  expect(ledger.add({ operations: [create] })).toEqual(['versions: a create of a was given 64 after a list at 255']);
 });

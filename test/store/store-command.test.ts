@@ -18,7 +18,7 @@ import { openEtcdSnapshot } from '../../server/store/etcd-snapshot.ts';
 import { openEtcdStore } from '../../server/store/etcd.ts';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
 import type { Store, StoredObject } from '../../server/store/store.ts';
-import { eventually, run, startCloud, type Cloud, type Outcome } from '../cloud.ts';
+import { COMPILE_CACHE, eventually, run, startCloud, type Cloud, type Outcome } from '../cloud.ts';
 import { requires } from '../prerequisites.ts';
 import { realClock } from '../programs/clock.ts';
 import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
@@ -29,7 +29,7 @@ const LEASES = 'coordination.k8s.io/leases/';
 const signal = AbortSignal.timeout(600_000);
 
 function storeCommand(...args: readonly string[]): Promise<Outcome> {
-  return run(process.execPath, [...MAIN, ...args]);
+  return run(process.execPath, [...MAIN, ...args], { env: { NODE_COMPILE_CACHE: COMPILE_CACHE } });
 }
 
 async function freePort(): Promise<number> {

@@ -3,7 +3,7 @@ import type { History, Operation, Snapshot } from './history.ts';
 /** What callers were told of a store over all its crashes, to hold what it has after each of them against. */
 export interface Ledger {
   /** Adds what was seen while the store went down and came back; gives what in it breaks a promise made before. */
-  add(history: History): readonly string[];
+  add(history: Pick<History, 'operations'>): readonly string[];
   /** Each broken promise of a store that nobody writes to as one sentence; none where all were kept. */
   judge(snapshot: Snapshot): readonly string[];
 }

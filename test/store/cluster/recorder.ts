@@ -20,7 +20,9 @@ export type Attempt = Pick<Operation, 'key' | 'do' | 'value' | 'expected'>;
 
 type Ended = { readonly ended: 'expired' | 'closed' };
 
+/** Answers that say how the key was. */
 const REFUSED = new Set([404, 409]);
+/** Answers of a server that would not look, was busy, or could not reach its store. */
 const UNSERVED = new Set([400, 410, 422, 429, 503]);
 
 function request(method: ApiRequest['method'], path: string, query: ApiRequest['query'] = [], body?: unknown): ApiRequest {
