@@ -27,6 +27,8 @@ export interface Connection {
   /** Stops reading from the socket for good, as a client that hangs does. */
   stall(): void;
   readonly closed: () => boolean;
+  /** Whether the server has ended the stream. */
+  readonly ended: () => boolean;
   close(): void;
 }
 
@@ -148,6 +150,7 @@ export async function openConnection(target: Target): Promise<Connection> {
   await once(socket, 'secureConnect');
   socket.setNoDelay(true);
   let closed = false;
+  let streamEnded = false;
   let waiting: Waiting | undefined;
   let streaming: { readonly onBody: (bytes: Buffer) => void; readonly onHead: (status: number) => void } | undefined;
   let status = 0;
@@ -165,6 +168,7 @@ export async function openConnection(target: Target): Promise<Connection> {
       streaming?.onBody(part);
     },
     end: () => {
+      streamEnded = streaming !== undefined;
       const done = waiting;
       waiting = undefined;
       done?.resolve({ status, bytes, body: kept === undefined ? '' : Buffer.concat(kept).toString() });
@@ -194,6 +198,7 @@ export async function openConnection(target: Target): Promise<Connection> {
       }),
     stall: () => socket.pause(),
     closed: () => closed,
+    ended: () => closed || streamEnded,
     close: () => socket.destroy(),
   };
 }

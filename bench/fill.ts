@@ -1,4 +1,4 @@
-import { machinesPath } from './objects.ts';
+import { cachedPath } from './objects.ts';
 import { usage } from './processes.ts';
 import { number } from './report.ts';
 import type { Side } from './side.ts';
@@ -25,7 +25,7 @@ async function create(side: Side, namespace: string, count: number): Promise<num
 export async function fill(side: Side, objects: number): Promise<string> {
   const tenth = Math.round(objects / 10);
   await create(side, FILLED_TENTH, tenth);
-  await side.load({ kind: 'closed', shape: { verb: 'list', path: machinesPath(FILLED_TENTH) }, clients: 1, count: 20 });
+  await side.load({ kind: 'closed', shape: { verb: 'list', path: cachedPath(FILLED_TENTH) }, clients: 1, count: 20 });
   tenths.set(side, { rss: (await usage(side.pid())).rss, objects: tenth });
   const perSecond = await create(side, FILLED, objects);
   return `${objects + tenth} objects at ${number(perSecond)}/s`;

@@ -55,6 +55,8 @@ export interface Outcome {
     readonly delivered: number;
     readonly lost: number;
     readonly doubled: number;
+    /** Watches that the server has ended. */
+    readonly ended: number;
     readonly latency: Latency;
     /** Stalled watchers that the server has closed. */
     readonly stalledClosed: number;

@@ -7,6 +7,7 @@ import { machineState } from './machine-state.ts';
 import { plotOf } from './plot.ts';
 import { number, tableOf, verdicts, type Measured } from './report.ts';
 import { fill } from './fill.ts';
+import { endWithUs } from './processes.ts';
 import { startSide, type Side, type SideName } from './side.ts';
 import type { Circumstances, Sample, Workload } from './workload.ts';
 import { CREATE } from './p01-create.ts';
@@ -113,7 +114,10 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
     if (filled) for (const side of sides) console.log(`filled ${side.name}: ${await fill(side, options.objects)}`);
     for (const workload of workloads) {
       for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
-        for (const side of sides) measured.push(await measure(workload, side, folder, { ...options, round }));
+        for (const side of sides) {
+          if (side.name === 'peer' && round > (workload.peerRounds ?? Infinity)) continue;
+          measured.push(await measure(workload, side, folder, { ...options, round }));
+        }
       }
     }
   } finally {
@@ -124,6 +128,7 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
 
 async function bench(options: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'lenticular-bench-'));
+  endWithUs(folder);
   const measured: Measured[] = [];
   try {
     const filled = options.workloads.filter(({ on }) => on === 'filled');

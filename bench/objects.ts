@@ -4,6 +4,14 @@ export function machinesPath(namespace?: string): string {
   return namespace === undefined ? `${group}/virtualmachines` : `${group}/namespaces/${namespace}/virtualmachines`;
 }
 
+/**
+ * The same for a list that may come from the server's cache. A linearizable one goes past the peer's cache, because the etcd of Debian 12
+ * lacks what it needs for that, and takes three times as long: no fair comparison.
+ */
+export function cachedPath(namespace: string): string {
+  return `${machinesPath(namespace)}?resourceVersion=0`;
+}
+
 /** The path of the Leases of a namespace. */
 export function leasesPath(namespace: string): string {
   return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;

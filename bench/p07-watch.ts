@@ -16,12 +16,13 @@ export const WATCH: Workload = {
     await makeMachines(side, namespace, objects);
     const sample: Record<string, number> = {};
     for (const watchers of [1, 100]) {
-      const seconds = scaled(5, scale, 2);
+      const seconds = scaled(4, scale, 2);
       const { events, requests, seconds: took } = await watchedWrites(side, { namespace, objects, perSecond: 500, seconds, watchers });
       sample[`p50of${watchers}`] = events.latency.p50;
       sample[`p99of${watchers}`] = events.latency.p99;
       sample[`lostOf${watchers}`] = events.lost;
       sample[`doubledOf${watchers}`] = events.doubled;
+      sample[`endedOf${watchers}`] = events.ended;
       sample[`writesPerSecond${watchers}`] = requests / took;
     }
     return sample;

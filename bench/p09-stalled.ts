@@ -7,10 +7,11 @@ export const STALLED: Workload = {
   id: 'P9',
   title: '1 healthy + 100 stalled watchers',
   on: 'fresh',
+  peerRounds: 1,
   targets: [{ says: '<= 1 ms added at p99', figure: 'addedMs', of: 'absolute', atMost: 1 }],
   async run(side, { round, scale }) {
     const namespace = `p9-${round}`;
-    const writes = { namespace, objects: 100, perSecond: 100, seconds: scaled(10, scale, 3), watchers: 1 };
+    const writes = { namespace, objects: 100, perSecond: 100, seconds: scaled(5, scale, 3), watchers: 1 };
     await makeMachines(side, namespace, writes.objects);
     const alone = await watchedWrites(side, writes);
     const before = await usage(side.pid());

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,10 +8,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** The project's folder. */
 export const ROOT = new URL('..', import.meta.url).pathname;
 
+const running = new Set<ChildProcess>();
+
 /** Starts a program in the project's folder; what it prints goes to a file. */
 export function start(command: string, args: readonly string[], log: string): ChildProcess {
   const out = openSync(log, 'a');
-  return spawn(command, args, { cwd: ROOT, stdio: ['ignore', out, out] });
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', out, out] });
+  closeSync(out);
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Whatever ends this process also ends what it started, and removes the folder of their data. */
+export function endWithUs(folder: string): void {
+  process.once('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 }
 
 /** Ends a process, if it runs, and waits until it is gone. */

@@ -40,7 +40,7 @@ function verdict(measured: readonly Measured[], { id }: Workload, target: Target
   const theirs = figuresOf(measured, id, 'peer', target.figure);
   const values = [...ours].flatMap(([round, value]) => {
     if (target.of === 'absolute') return [value];
-    const other = theirs.get(round);
+    const other = theirs.get(round) ?? theirs.get(Math.max(...theirs.keys()));
     return other === undefined ? [] : [value / other];
   });
   const middle = median(values);

@@ -58,7 +58,7 @@ async function etcdMetrics({ etcdPort }: Layout): Promise<string> {
 
 function startOurs({ name, folder, port, etcdPort }: Layout): ChildProcess {
   const store = name === 'ours-etcd' ? ['--store', 'etcd', '--etcd', `http://127.0.0.1:${etcdPort}`] : ['--store', 'sqlite'];
-  const node = ['--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
+  const node = ['--trace-gc', '--max-semi-space-size=16', '--disable-warning=ExperimentalWarning'];
   const flags = ['--data-dir', join(folder, 'data'), '--port', String(port), '--log-level', 'error'];
   return start(process.execPath, [...node, 'cmd/cloudd/main.ts', 'apiserver', ...flags, ...store], join(folder, 'server.log'));
 }

@@ -14,6 +14,8 @@ export interface Watchers {
     readonly delivered: number;
     readonly lost: number;
     readonly doubled: number;
+    /** Watches that the server has ended, of which the lost events are. */
+    readonly ended: number;
     readonly latency: Latency;
   };
 }
@@ -96,7 +98,8 @@ export async function openWatchers(connections: readonly Connection[], request: 
         }
       }
       const all = Array.from({ length: Math.min(early, MAX_TIMES) }, () => 0).concat(times);
-      return { expected: total * connections.length, delivered, lost, doubled, latency: latencyOf(all) };
+      const ended = connections.filter((connection) => connection.ended()).length;
+      return { expected: total * connections.length, delivered, lost, doubled, ended, latency: latencyOf(all) };
     },
   };
 }

@@ -35,6 +35,8 @@ export interface Workload {
   readonly on: 'filled' | 'fresh';
   /** Fewer rounds than asked for, where one takes long. */
   readonly rounds?: number;
+  /** The peer runs in so many rounds only, where it takes long or has no target; later rounds are compared with its last one. */
+  readonly peerRounds?: number;
   run(side: Side, circumstances: Circumstances): Promise<Sample>;
 }
 

@@ -22,9 +22,9 @@ function annotate(incarnation: string | null): Promise<unknown> {
 
 test('the installation is the uid of the system namespace, in its first incarnation unless the annotation says otherwise', async () => {
   const first = await installationOf({ client: bench.client, clock: REAL_CLOCK, log: keptLog() }, bench.signal);
-  await annotate('7');
+  await annotate('1800000000007');
   const later = await installationOf({ client: bench.client, clock: REAL_CLOCK, log: keptLog() }, bench.signal);
-  expect([first.incarnation, later.incarnation]).toEqual([1, 7]);
+  expect([first.incarnation, later.incarnation]).toEqual([1, 1_800_000_000_007]);
   expect(first.installation).toMatch(/^[0-9a-f-]{36}$/);
   expect(later.installation).toBe(first.installation);
 });

@@ -11,7 +11,7 @@ export const SYSTEM_NAMESPACE = 'lenticular-system';
 export interface Installation {
   /** Uid of the namespace `lenticular-system`: the same for as long as the data lives. */
   readonly installation: string;
-  /** How often the data was restored or migrated. */
+  /** Higher after each time that the data was restored or migrated. */
   readonly incarnation: number;
 }
 
@@ -27,7 +27,7 @@ export async function installationOf(
     try {
       const namespace = await client.get<Namespace>(NamespaceKind, { name: SYSTEM_NAMESPACE }, signal);
       const said = namespace?.metadata.annotations?.[INCARNATION] ?? '1';
-      const incarnation = /^[1-9]\d{0,8}$/.test(said) ? Number(said) : undefined;
+      const incarnation = /^[1-9]\d{0,14}$/.test(said) ? Number(said) : undefined;
       if (namespace !== undefined && incarnation !== undefined) return { installation: namespace.metadata.uid, incarnation };
       // A fence that is not a number would fence nothing: better to wait for somebody to mend it.
       const why =

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { residentBytes } from '../test/cloud.ts';
 import { startTestEtcd } from '../test/programs/etcd.ts';
 import { unionOf } from '../test/store/cluster/history.ts';
-import { randomOf, recordLoad } from '../test/store/cluster/load.ts';
+import { randomOf, recordLoad, type Disturb } from '../test/store/cluster/load.ts';
 import { attempt } from '../test/store/cluster/recorder.ts';
 import { startApiServer, type ApiServer } from '../test/store/cluster/server.ts';
 import { allReached, compactEverySecond, resumeAnywhere, startFollower, type Follower } from '../test/store/cluster/watchers.ts';
@@ -20,6 +20,8 @@ const { values } = parseArgs({
   },
 });
 const WRITERS = 64;
+const RESUMED_MS = 30_000;
+const PEAK_RATIO = 1.5;
 const stop = new AbortController();
 const random = randomOf(Number(values.seed));
 const etcd = await startTestEtcd();
@@ -33,6 +35,19 @@ function agreement(followers: readonly Follower[]): { readonly digests: number; 
   };
 }
 
+/** Runs `use` with so many followers, of which all have ended when this resolves. */
+async function withFollowers(after: bigint | undefined, use: (followers: readonly Follower[]) => Promise<boolean>): Promise<boolean> {
+  const enough = new AbortController();
+  const signal = AbortSignal.any([stop.signal, enough.signal]);
+  const followers = Array.from({ length: Number(values.watchers) }, () => startFollower(server.transport, signal, after));
+  try {
+    return await use(followers);
+  } finally {
+    enough.abort();
+    await Promise.all(followers.map(({ ended }) => ended));
+  }
+}
+
 async function compactionStorm(followers: readonly Follower[]): Promise<boolean> {
   let compactions = 0;
   const load = {
@@ -43,7 +58,7 @@ async function compactionStorm(followers: readonly Follower[]): Promise<boolean>
     writesPerSecond: Number(values.writes),
     seconds: Number(values.seconds),
   };
-  const disturb = async (until: AbortSignal): Promise<void> => {
+  const disturb: Disturb = async (_, until) => {
     compactions = await compactEverySecond(etcd.endpoint, until);
   };
   const changes = unionOf((await recordLoad(load, disturb, stop.signal)).watches);
@@ -54,17 +69,19 @@ async function compactionStorm(followers: readonly Follower[]): Promise<boolean>
   return result.digests === 1 && result.disorder === 0 && resumes.wrong.length === 0;
 }
 
-/** Makes objects until there are so many. */
-async function fill(objects: number): Promise<void> {
-  let made = 0;
+/** Makes so many objects; answers the version of the last. */
+async function fill(objects: number): Promise<bigint> {
+  let [made, newest] = [0, 0n];
   const worker = async (): Promise<void> => {
     while (made < objects) {
       const key = `object-${String(made++)}`;
       const { outcome } = await attempt(server.transport, { key, do: 'create', value: key }, stop.signal);
-      if (outcome.is !== 'done') throw new Error(`${key} was not made`);
+      if (outcome.is !== 'done') throw new Error(`${key} was not made: ${outcome.is}`);
+      if (outcome.version > newest) newest = outcome.version;
     }
   };
   await Promise.all(Array.from({ length: WRITERS }, worker));
+  return newest;
 }
 
 /** The greatest resident memory until the signal aborts, in bytes. */
@@ -78,10 +95,10 @@ async function peakMemory(of: ApiServer, signal: AbortSignal): Promise<number> {
 }
 
 async function restartStorm(followers: readonly Follower[]): Promise<boolean> {
+  await allReached(server.transport, followers, stop.signal);
   // The steady state is that of a server that has served them for a while.
   await delay(10_000);
   const steady = await residentBytes(server.pid());
-  const listsBefore = followers.reduce((sum, each) => sum + each.lists(), 0);
   await server.kill();
   const measured = new AbortController();
   const peak = peakMemory(server, measured.signal);
@@ -92,21 +109,21 @@ async function restartStorm(followers: readonly Follower[]): Promise<boolean> {
   const resumedMs = performance.now() - startedMs;
   await delay(5000);
   measured.abort();
-  const lists = followers.reduce((sum, each) => sum + each.lists(), 0) - listsBefore;
+  const ratio = (await peak) / steady;
+  const lists = followers.reduce((sum, each) => sum + each.lists(), 0);
   const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
   const result = { ...agreement(followers), lists, servingMs: Math.round(servingMs), resumedMs: Math.round(resumedMs) };
-  console.log('restart storm:', JSON.stringify({ ...result, steadyMiB: mebibytes(steady), peakMiB: mebibytes(await peak) }));
-  return result.digests === 1 && result.disorder === 0;
+  const memory = { steadyMiB: mebibytes(steady), peakMiB: mebibytes(await peak), ratio: Math.round(ratio * 100) / 100 };
+  console.log('restart storm:', JSON.stringify({ ...result, ...memory }));
+  return result.digests === 1 && result.disorder === 0 && lists === 0 && resumedMs <= RESUMED_MS && ratio <= PEAK_RATIO;
 }
 
 try {
-  const followers = Array.from({ length: Number(values.watchers) }, () => startFollower(server.transport, stop.signal));
-  const compacted = await compactionStorm(followers);
-  await fill(Number(values.objects));
-  await allReached(server.transport, followers, stop.signal);
-  process.exitCode = compacted && (await restartStorm(followers)) ? 0 : 1;
-  stop.abort();
-  await Promise.all(followers.map(({ ended }) => ended));
+  const compacted = await withFollowers(undefined, compactionStorm);
+  // Nobody watches meanwhile: a hundred thousand changes for a thousand watchers would be a load of their own.
+  const newest = await fill(Number(values.objects));
+  const restarted = await withFollowers(newest, restartStorm);
+  process.exitCode = compacted && restarted ? 0 : 1;
 } finally {
   stop.abort();
   await server.end();

@@ -8,7 +8,7 @@ import { pathOf } from './prerequisites.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** As `npm start` sets it; the sizes of the heap in `launch` are its own too. */
-const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
+export const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/compile');
 
 /** What a program printed and how it ended. */
 export interface Outcome {

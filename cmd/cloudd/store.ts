@@ -5,11 +5,12 @@ import type { EtcdOptions } from '../../server/store/etcd.ts';
 import type { StoreReport } from '../../server/store/snapshot-check.ts';
 import { raise, raised, type Snapshot, type SnapshotHeader } from '../../server/store/snapshot.ts';
 import { systemClock } from '../clock.ts';
+import { readEtcdTls, type EtcdTlsFiles } from './etcd-tls.ts';
 import { OperatorError } from './operator-error.ts';
 import { judgeObject, raiseIncarnation } from './stored-object.ts';
 
-/** Where a store is: exactly one of these. */
-export interface StorePlace {
+/** Where a store is: exactly one of a data folder and an etcd, the latter perhaps with TLS. */
+export interface StorePlace extends EtcdTlsFiles {
   readonly dataDir?: string;
   readonly etcd?: readonly string[];
 }
@@ -33,16 +34,20 @@ function fileIn(dataDir: string): string {
   return join(resolve(dataDir), 'store.db');
 }
 
-function etcdOptions(endpoints: readonly string[]): EtcdOptions {
-  return { endpoints, clock: systemClock() };
-}
+const PLACES = '--data-dir or --etcd';
 
 type Place = { readonly file: string } | { readonly etcd: EtcdOptions };
 
-function onePlace({ dataDir, etcd }: StorePlace, options = '--data-dir or --etcd'): Place {
-  if (dataDir !== undefined && etcd === undefined) return { file: fileIn(dataDir) };
-  if (etcd !== undefined && dataDir === undefined) return { etcd: etcdOptions(etcd) };
-  throw new OperatorError(`give one of ${options}`);
+async function onePlace(place: StorePlace, options: string, signal: AbortSignal): Promise<Place> {
+  const { dataDir, etcd, optionPrefix = '--etcd' } = place;
+  if ((dataDir === undefined) === (etcd === undefined)) throw new OperatorError(`give one of ${options}`);
+  if (etcd !== undefined) {
+    const tls = await readEtcdTls(place, etcd, signal);
+    return { etcd: { endpoints: etcd, clock: systemClock(), ...(tls === undefined ? {} : { tls }) } };
+  }
+  if ([place.etcdCa, place.etcdCert, place.etcdKey].some((file) => file !== undefined))
+    throw new OperatorError(`what begins with ${optionPrefix} goes with ${optionPrefix}`);
+  return { file: fileIn(dataDir ?? '') };
 }
 
 async function openSource(place: Place, signal: AbortSignal): Promise<Source> {
@@ -68,7 +73,7 @@ async function openTarget(place: Place, signal: AbortSignal): Promise<Target> {
 
 /** `cloudd store backup`: the store as of now into a file, while servers run. */
 export async function backup(options: StorePlace & { readonly to: string }, signal: AbortSignal): Promise<void> {
-  const source = await openSource(onePlace(options), signal);
+  const source = await openSource(await onePlace(options, PLACES, signal), signal);
   try {
     const { writeBackup } = await import('../../server/store/snapshot-file.ts');
     const { objects, digest } = await writeBackup(source, options.to, systemClock().now(), signal);
@@ -89,7 +94,7 @@ async function copyRaised(source: Snapshot, target: Target, signal: AbortSignal)
 
 /** `cloudd store restore`: a backup into an empty place. */
 export async function restore(options: StorePlace & { readonly from: string }, signal: AbortSignal): Promise<void> {
-  const place = onePlace(options);
+  const place = await onePlace(options, PLACES, signal);
   const { openFileSnapshot, verifyBackup } = await import('../../server/store/snapshot-file.ts');
   await verifyBackup(options.from, signal);
   const source = openFileSnapshot(options.from);
@@ -114,16 +119,26 @@ async function makeFolder(folder: string): Promise<void> {
 export interface MigrateOptions extends StorePlace {
   readonly fromDataDir?: string;
   readonly fromEtcd?: readonly string[];
+  readonly fromEtcdCa?: string;
+  readonly fromEtcdCert?: string;
+  readonly fromEtcdKey?: string;
+}
+
+function sourceOf({ fromDataDir, fromEtcd, fromEtcdCa, fromEtcdCert, fromEtcdKey }: MigrateOptions): StorePlace {
+  return {
+    ...(fromDataDir === undefined ? {} : { dataDir: fromDataDir }),
+    ...(fromEtcd === undefined ? {} : { etcd: fromEtcd }),
+    ...(fromEtcdCa === undefined ? {} : { etcdCa: fromEtcdCa }),
+    ...(fromEtcdCert === undefined ? {} : { etcdCert: fromEtcdCert }),
+    ...(fromEtcdKey === undefined ? {} : { etcdKey: fromEtcdKey }),
+    optionPrefix: '--from-etcd',
+  };
 }
 
 /** `cloudd store migrate`: a store into an empty place elsewhere; no server can use the first one from then on. */
 export async function migrate(options: MigrateOptions, signal: AbortSignal): Promise<void> {
-  const { fromDataDir, fromEtcd } = options;
-  const from = onePlace(
-    { ...(fromDataDir === undefined ? {} : { dataDir: fromDataDir }), ...(fromEtcd === undefined ? {} : { etcd: fromEtcd }) },
-    '--from-data-dir or --from-etcd',
-  );
-  const to = onePlace(options);
+  const from = await onePlace(sourceOf(options), '--from-data-dir or --from-etcd', signal);
+  const to = await onePlace(options, PLACES, signal);
   if ('file' in from && !existsSync(from.file)) throw new OperatorError(`there is no store in ${from.file}`);
   if ('file' in to) await makeFolder(resolve(options.dataDir ?? ''));
   // The target first: when it refuses, nothing has happened to the source.
@@ -174,10 +189,10 @@ export async function check(options: StorePlace & { readonly from?: string }, si
 async function inspect({ from, ...options }: StorePlace & { readonly from?: string }, signal: AbortSignal): Promise<StoreReport> {
   const { checkEtcd, checkFile } = await import('../../server/store/snapshot-check.ts');
   if (from !== undefined) {
-    if (options.dataDir !== undefined || options.etcd !== undefined) throw new OperatorError('give one of --from, --data-dir or --etcd');
+    if (Object.keys(options).length > 0) throw new OperatorError('give one of --from, --data-dir or --etcd, and --from alone');
     return checkFile(from, judgeObject, signal);
   }
-  const place = onePlace(options, '--from, --data-dir or --etcd');
+  const place = await onePlace(options, '--from, --data-dir or --etcd', signal);
   try {
     return 'file' in place ? await checkFile(place.file, judgeObject, signal) : await checkEtcd(place.etcd, judgeObject, signal);
   } catch (error) {

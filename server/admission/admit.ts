@@ -101,14 +101,18 @@ function read(resource: Resource, schema: StructuralSchema, sent: Sent): Read {
   return { metadata: typed.data, fields: applyDefaults(rest, schema) as JsonObject, warnings };
 }
 
-/** What is wrong with the fields of an object; rules are asked only of what has the right shape. */
+/**
+ * What is wrong with the fields of an object; rules are asked only of what has the right shape. Fields that are as they were are not judged
+ * again, as Kubernetes does: what was once let in must not stand in the way of a change elsewhere.
+ */
 function fieldCauses(
   { kind }: Resource,
   { schema, rules }: Checks,
   fields: JsonObject,
   before: JsonObject | undefined,
 ): readonly StatusCause[] {
-  const causes = [...validate(kind.fields, fields, schema), ...duplicateItems(fields, schema)];
+  const same = before !== undefined && sameJson(fields, before);
+  const causes = same ? [] : [...validate(kind.fields, fields, schema), ...duplicateItems(fields, schema)];
   return causes.length > 0 ? causes : rules.check(fields, before);
 }
 

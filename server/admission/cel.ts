@@ -2,13 +2,13 @@ import { celEnv, celFunc, celMap, celMethod, CelScalar, isCelError, mapType, par
 import type { StatusCause } from '../../apis/meta/api-error.ts';
 import type { CelRule } from '../../apis/meta/kind.ts';
 import type { StructuralSchema } from '../../apis/meta/structural.ts';
-import { isList, isObject, valueAt } from '../registry/json.ts';
+import { isList, isObject, sameJson, valueAt } from '../registry/json.ts';
 import { invalidValue } from './causes.ts';
 import { nanosOf } from './exact-quantity.ts';
 
 /** The rules of one kind, ready to run. */
 export interface CompiledRules {
-  /** What is wrong with an object's fields; `before` is the old ones on an update. */
+  /** What is wrong with an object's fields; `before` is the old ones on an update, and a rule of one moment is not asked again of what is as it was. */
   check(fields: unknown, before: unknown): readonly StatusCause[];
 }
 
@@ -76,15 +76,25 @@ export function compileRules(rules: readonly CelRule[], schema: StructuralSchema
     node: schemaAt(schema, rule.at),
   }));
   return {
-    check: (fields, before) =>
-      compiled.flatMap(({ at, fieldPath = '', message, holds, overTime, node }) => {
+    check(fields, before) {
+      // Most rules of a kind are about the same object.
+      const inputs = new Map<object, CelInput>();
+      const input = (value: unknown, node: StructuralSchema | undefined): CelInput => {
+        if (!isObject(value)) return celInput(value, node);
+        const known = inputs.get(value) ?? celInput(value, node);
+        inputs.set(value, known);
+        return known;
+      };
+      return compiled.flatMap(({ at, fieldPath = '', message, holds, overTime, node }) => {
         const self = valueAt(fields, at);
         const oldSelf = valueAt(before, at);
         if (self === undefined || (overTime && oldSelf === undefined)) return [];
-        const result = holds({ self: celInput(self, node), oldSelf: celInput(oldSelf ?? null, node) });
+        if (!overTime && oldSelf !== undefined && sameJson(self, oldSelf)) return [];
+        const result = holds({ self: input(self, node), oldSelf: overTime ? input(oldSelf, node) : null });
         if (result === true) return [];
         const because = isCelError(result) ? `the rule could not be evaluated: ${message}` : message;
         return [invalidValue(`${at}${fieldPath}`, valueAt(self, fieldPath) ?? self, because)];
-      }),
+      });
+    },
   };
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { pipeline, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -6,6 +5,7 @@ import { constants, createGzip, gzip } from 'node:zlib';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiResponse, ApiStream, WatchEvent } from '../../apis/meta/request.ts';
+import type { Deadlines } from '../registry/deadlines.ts';
 
 /** Below this a compressed answer costs more than it saves. */
 const MIN_GZIP_BYTES = 128 * 1024;
@@ -133,41 +133,118 @@ export function errorResponse(error: ApiError, headers: Readonly<Record<string, 
 }
 
 /** Waits until the client has read what was written; rejects when it reads nothing for `stallMs`, or goes. */
-async function drained(sink: Writable, options: StreamOptions, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const stalled = options.clock.sleep(options.stallMs, either).then(() => {
-    throw new ApiError('Expired', 'too old resource version: the client reads nothing; list again');
+async function drained(sink: Writable, { deadlines, stallMs }: StreamOptions, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+  function read(): void {
+    resolve(undefined);
+  }
+  function leave(): void {
+    reject(signal.reason as Error);
+  }
+  const forget = deadlines.set(stallMs, () => {
+    reject(new ApiError('Expired', 'too old resource version: the client reads nothing; list again'));
   });
+  sink.on('drain', read).on('error', reject);
+  signal.addEventListener('abort', leave);
   try {
-    await Promise.race([once(sink, 'drain', { signal: either }), stalled]);
+    await promise;
   } finally {
-    done.abort();
-    stalled.catch(() => undefined);
+    forget();
+    sink.off('drain', read).off('error', reject);
+    signal.removeEventListener('abort', leave);
   }
 }
 
 export interface StreamOptions {
-  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly gathering: Gathering;
   /** How long a client may leave everything unread. */
   readonly stallMs: number;
 }
 
-function lineOf(event: WatchEvent): string | Uint8Array {
-  return event.line?.() ?? `${JSON.stringify({ type: event.type, object: event.object })}\n`;
+function lineOf(event: WatchEvent): Uint8Array {
+  return event.line?.() ?? Buffer.from(`${JSON.stringify({ type: event.type, object: event.object })}\n`);
 }
 
-/** Events of one turn leave as one write. */
-function gatherWrites(response: ServerResponse): void {
-  if (response.writableCorked > 0) return;
-  response.cork();
-  setImmediate(() => {
-    sendGathered(response);
-  });
+/**
+ * How long watches that have just been written to gather more, since a write costs the same with one event or with ten; longer where so
+ * many watch that writing to all of them takes longer, so that others have their turn.
+ */
+const GATHER_MS = { least: 4, most: 50 };
+
+/** Calls many watches back at once, soon. */
+export interface Gathering {
+  /** Calls `send` once: at the end of the turn after a silence, else some milliseconds after those before. */
+  add(send: () => void): void;
 }
 
-function sendGathered(response: ServerResponse): void {
-  if (response.writableCorked > 0) response.uncork();
+/** A gathering by a clock. */
+export function createGathering(clock: Clock): Gathering {
+  let waiting = new Set<() => void>();
+  const never = new AbortController().signal;
+  let nextAt = -Infinity;
+
+  function sendAll(): void {
+    const from = clock.monotonic();
+    const all = waiting;
+    waiting = new Set();
+    for (const send of all) send();
+    const now = clock.monotonic();
+    nextAt = now + Math.min(GATHER_MS.most, Math.max(GATHER_MS.least, now - from));
+  }
+  return {
+    add(send) {
+      waiting.add(send);
+      if (waiting.size > 1) return;
+      const waitMs = nextAt - clock.monotonic();
+      if (waitMs <= 0) setImmediate(sendAll);
+      else void clock.sleep(waitMs, never).then(sendAll);
+    },
+  };
+}
+
+/** The lines of a watch, gathered into as few writes as can be. */
+interface Lines {
+  add(line: Uint8Array): void;
+  /** Sends what was gathered. */
+  flush(): void;
+  /** Bytes that have been written or gathered since the reader last had a turn. */
+  readonly unbroken: number;
+  /** Resolves when more may be written. */
+  room(signal: AbortSignal): Promise<void>;
+}
+
+function linesTo(response: ServerResponse, options: StreamOptions): Lines {
+  let gathered: Uint8Array[] = [];
+  let unbroken = 0;
+  function flush(): void {
+    if (gathered.length === 0 || response.destroyed || response.writableEnded) return;
+    const [first] = gathered;
+    const { socket } = response;
+    // Else it would be sent in a later turn, and nobody would know how long that takes.
+    socket?.cork();
+    response.write(gathered.length === 1 && first !== undefined ? first : Buffer.concat(gathered));
+    socket?.uncork();
+    gathered = [];
+  }
+  return {
+    flush,
+    add(line) {
+      if (gathered.length === 0) options.gathering.add(flush);
+      gathered.push(line);
+      unbroken += line.length;
+    },
+    get unbroken() {
+      return unbroken;
+    },
+    async room(signal) {
+      unbroken = 0;
+      flush();
+      if (response.writableNeedDrain) await drained(response, options, signal);
+      else await turn();
+    },
+  };
 }
 
 /** Writes a watch, one JSON object a line, no faster than the client reads; ends with it, and with an ERROR line where it fails. */
@@ -181,25 +258,19 @@ export async function sendStream(response: ServerResponse, stream: ApiStream, op
     return;
   }
   response.flushHeaders();
-  let unbroken = 0;
+  const lines = linesTo(response, options);
   try {
     for await (const event of stream.events) {
       if (signal.aborted) break;
-      const line = lineOf(event);
-      gatherWrites(response);
-      unbroken += line.length;
-      if (!response.write(line)) await drained(response, options, signal);
-      else if (unbroken >= TURN_BYTES) await turn();
-      else continue;
-      unbroken = 0;
+      lines.add(lineOf(event));
+      if (response.writableNeedDrain || lines.unbroken >= TURN_BYTES) await lines.room(signal);
     }
   } catch (error) {
     if (!signal.aborted) {
       if (!(error instanceof ApiError)) throw error;
-      response.write(lineOf({ type: 'ERROR', object: statusOf(error) }));
+      lines.add(lineOf({ type: 'ERROR', object: statusOf(error) }));
     }
   }
-  // Node puts the end before what is still gathered.
-  sendGathered(response);
+  lines.flush();
   response.end();
 }

@@ -7,10 +7,11 @@ import type { Logger } from 'pino';
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { ApiRequest, ApiResponse, Caller, Transport } from '../../apis/meta/request.ts';
+import { createDeadlines } from '../registry/deadlines.ts';
 import { perConnection, type Authenticate } from './authenticate.ts';
 import { isProtobuf, readBody } from './request-body.ts';
 import { requestPathOf } from './request-path.ts';
-import { errorResponse, sendResponse, sendStream } from './response.ts';
+import { createGathering, errorResponse, sendResponse, sendStream, type StreamOptions } from './response.ts';
 
 /** Bounds of what clients may take. */
 export interface HttpLimits {
@@ -109,10 +110,9 @@ async function requestOf(request: IncomingMessage, caller: Caller, bodyBytes: nu
   return { method, path, query, headers: headersOf(request), caller, ...(body === undefined ? {} : { body }) };
 }
 
-function handlerOf(options: HttpOptions, limits: HttpLimits, streams: Set<AbortController>): Handler {
-  const { transport, clock, log } = options;
+function handlerOf(options: HttpOptions, pace: StreamOptions, limits: HttpLimits, streams: Set<AbortController>): Handler {
+  const { transport, log } = options;
   const authenticate = perConnection(options.authenticate);
-  const pace = { clock, stallMs: limits.stallMs };
   async function answer(request: IncomingMessage, response: ServerResponse, controller: AbortController): Promise<void> {
     const { signal } = controller;
     const caller = authenticate(request.socket, request.headers.authorization);
@@ -147,7 +147,7 @@ function pathForLog(request: IncomingMessage): string {
 }
 
 /** An express application that hands every request to `handle`, with a controller that aborts when its client goes. */
-function applicationOf(handle: Handler, streams: Set<AbortController>, { log, clock }: HttpOptions): Express {
+function applicationOf(handle: Handler, pace: StreamOptions, streams: Set<AbortController>, { log, clock }: HttpOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -166,13 +166,7 @@ function applicationOf(handle: Handler, streams: Set<AbortController>, { log, cl
   const failed: ErrorRequestHandler = (error, _request, response, _next) => {
     log.error({ err: internalError(error) }, 'a request failed before it was handled');
     if (response.headersSent) response.destroy();
-    else
-      void sendResponse(
-        response,
-        errorResponse(internalError(error)),
-        { clock, stallMs: HTTP_LIMITS.stallMs },
-        new AbortController().signal,
-      );
+    else void sendResponse(response, errorResponse(internalError(error)), pace, new AbortController().signal);
   };
   app.use(failed);
   return app;
@@ -230,7 +224,9 @@ export async function serveHttp(options: HttpOptions, signal: AbortSignal): Prom
   signal.throwIfAborted();
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const streams = new Set<AbortController>();
-  const app = applicationOf(handlerOf(options, limits, streams), streams, options);
+  const { clock } = options;
+  const pace = { deadlines: createDeadlines(clock), gathering: createGathering(clock), stallMs: limits.stallMs };
+  const app = applicationOf(handlerOf(options, pace, limits, streams), pace, streams, options);
   const server = createServer(
     {
       ...options.tls,

@@ -2,6 +2,7 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { WRITES_PER_REVISION, type Store } from '../store/store.ts';
 import type { ChangeLogLimits } from './change-log.ts';
+import { createDeadlines, type Deadlines } from './deadlines.ts';
 import { findDifference } from './digest.ts';
 import { createFreshness } from './freshness.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -68,13 +69,13 @@ class Follower {
   #recall = true;
   #recalled = 0;
 
-  constructor(options: WatchCacheOptions) {
+  constructor(options: WatchCacheOptions, deadlines: Deadlines) {
     const { store, clock, resources, history, freeze, onTrouble } = options;
     this.#options = options;
     this.tables = createTables(resources, history, freeze);
-    this.progress = createProgress(clock);
-    this.#applied = createProgress(clock);
-    this.#caughtUp = createFreshness(store, clock, this.#applied, onTrouble);
+    this.progress = createProgress(deadlines);
+    this.#applied = createProgress(deadlines);
+    this.#caughtUp = createFreshness(store, clock, this.#applied, deadlines, onTrouble);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -184,7 +185,8 @@ class Follower {
 
 /** A cache over a store; it is empty until it runs. */
 export function createWatchCache(options: WatchCacheOptions): WatchCache {
-  const follower = new Follower(options);
+  const deadlines = createDeadlines(options.clock);
+  const follower = new Follower(options, deadlines);
   const { tables, progress } = follower;
   return {
     run: (signal) => follower.run(signal),
@@ -196,7 +198,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     },
     position: () => progress.at(),
     reached: (resourceVersion, signal) => progress.reached(resourceVersion, signal),
-    fresh: createFreshness(options.store, options.clock, progress, options.onTrouble),
+    fresh: createFreshness(options.store, options.clock, progress, deadlines, options.onTrouble),
     table(prefix) {
       const table = tables.now().get(prefix);
       if (table === undefined) throw new RangeError(`no resource has the prefix ${prefix}`);

@@ -1,5 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
+import { MAX_VALUE_BYTES } from '../store/key-range.ts';
 import type { StoredObject } from '../store/store.ts';
 import { deepFreeze, without } from './json.ts';
 
@@ -9,14 +10,11 @@ export function decodeStored({ value, resourceVersion }: Pick<StoredObject, 'val
   return freeze ? deepFreeze(object) : object;
 }
 
-/** The longest text of one object, in bytes: what every store takes in one write. */
-const OBJECT_LIMIT_BYTES = 1_400_000;
-
 /** The text to store of an object: all of it but its resourceVersion; ApiError RequestEntityTooLarge where that is too much. */
 export function encodeStored(object: ApiObject): string {
   const text = JSON.stringify({ ...object, metadata: without({ ...object.metadata }, 'resourceVersion') });
-  if (Buffer.byteLength(text) <= OBJECT_LIMIT_BYTES) return text;
-  throw new ApiError('RequestEntityTooLarge', `the object is longer than ${String(OBJECT_LIMIT_BYTES)} bytes`);
+  if (Buffer.byteLength(text) <= MAX_VALUE_BYTES) return text;
+  throw new ApiError('RequestEntityTooLarge', `the object is longer than ${String(MAX_VALUE_BYTES)} bytes`);
 }
 
 /** The same object at another resourceVersion. */

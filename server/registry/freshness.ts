@@ -1,6 +1,7 @@
 import { createBarrier } from './barrier.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Store } from '../store/store.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { Progress } from './progress.ts';
 
 /** Of no resource: whoever judges the objects of a store leaves what begins with `progress/` out. */
@@ -30,25 +31,25 @@ export function createFreshness(
   store: Store,
   clock: Clock,
   progress: Progress,
+  deadlines: Deadlines,
   onTrouble: (error: unknown) => void,
 ): (signal: AbortSignal) => Promise<void> {
   const newest = createBarrier(() => store.revision(new AbortController().signal));
   const nudge = createNudge(store, clock, onTrouble);
-  const nudgeWhenStanding = async (signal: AbortSignal): Promise<void> => {
-    let before: bigint;
-    do {
-      before = progress.at();
-      await clock.sleep(NUDGE_MS, signal);
-    } while (progress.at() !== before);
-    await nudge();
-  };
+  /** Nudges once, when the watch has not moved for a while; the answer calls it off. */
+  function nudgeWhenStanding(): () => void {
+    const before = progress.at();
+    let forget = deadlines.set(NUDGE_MS, () => {
+      if (progress.at() === before) void nudge();
+      else forget = nudgeWhenStanding();
+    });
+    return () => {
+      forget();
+    };
+  }
   return async (signal) => {
     const resourceVersion = await newest();
     if (progress.at() >= resourceVersion) return;
-    const done = new AbortController();
-    nudgeWhenStanding(AbortSignal.any([signal, done.signal])).catch(() => undefined);
-    await progress.reached(resourceVersion, signal).finally(() => {
-      done.abort();
-    });
+    await progress.reached(resourceVersion, signal).finally(nudgeWhenStanding());
   };
 }

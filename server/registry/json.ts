@@ -33,7 +33,37 @@ export function valueAt(root: unknown, path: string): unknown {
 
 /** A copy of an object without some of its fields. */
 export function without(object: JsonObject, ...fields: readonly string[]): JsonObject {
-  return Object.fromEntries(Object.entries(object).filter(([field]) => !fields.includes(field)));
+  const rest: Record<string, unknown> = {};
+  for (const field of Object.keys(object)) if (!fields.includes(field)) rest[field] = object[field];
+  return rest;
+}
+
+/** An object with each field as `map` has it, without those that it gives as `absent`; the same object where that changes nothing. */
+export function mapFields(object: JsonObject, map: (field: string, value: unknown) => unknown, absent: symbol): JsonObject {
+  const fields = Object.keys(object);
+  let copy: Record<string, unknown> | undefined;
+  for (const [at, field] of fields.entries()) {
+    const value = object[field];
+    const mapped = map(field, value);
+    if (copy === undefined) {
+      if (mapped === value) continue;
+      copy = {};
+      for (const before of fields.slice(0, at)) copy[before] = object[before];
+    }
+    if (mapped !== absent) copy[field] = mapped;
+  }
+  return copy ?? object;
+}
+
+/** A list with each item as `map` has it; the same list where that changes nothing. */
+export function mapItems(list: readonly unknown[], map: (item: unknown, index: number) => unknown): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (const [index, item] of list.entries()) {
+    const mapped = map(item, index);
+    if (copy === undefined && mapped !== item) copy = list.slice(0, index);
+    copy?.push(mapped);
+  }
+  return copy ?? list;
 }
 
 /** Freezes a JSON value to its leaves, so that a change of shared data is an error and not a surprise. */

@@ -1,5 +1,5 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
-import type { Clock } from '../../apis/meta/clock.ts';
+import type { Deadlines } from './deadlines.ts';
 
 /** A version that only grows, and those who wait for it. */
 export interface Progress {
@@ -23,7 +23,7 @@ function tooLarge(resourceVersion: bigint, at: bigint): ApiError {
 }
 
 /** Progress that begins below every version. */
-export function createProgress(clock: Clock): Progress {
+export function createProgress(deadlines: Deadlines): Progress {
   const waiters = new Set<Waiter>();
   let at = -1n;
   return {
@@ -34,24 +34,28 @@ export function createProgress(clock: Clock): Progress {
     },
     async reached(resourceVersion, signal) {
       if (at >= resourceVersion) return;
-      const done = new AbortController();
-      const { promise, resolve } = Promise.withResolvers<undefined>();
+      signal.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<undefined>();
       const waiter: Waiter = {
         resourceVersion,
         resolve: () => {
           resolve(undefined);
         },
       };
-      waiters.add(waiter);
-      const late = clock.sleep(PATIENCE_MS, AbortSignal.any([signal, done.signal])).then((): never => {
-        throw tooLarge(resourceVersion, at);
+      function leave(): void {
+        reject(signal.reason as Error);
+      }
+      const forget = deadlines.set(PATIENCE_MS, () => {
+        reject(tooLarge(resourceVersion, at));
       });
+      waiters.add(waiter);
+      signal.addEventListener('abort', leave);
       try {
-        await Promise.race([promise, late]);
+        await promise;
       } finally {
-        late.catch(() => undefined);
+        forget();
         waiters.delete(waiter);
-        done.abort();
+        signal.removeEventListener('abort', leave);
       }
     },
   };

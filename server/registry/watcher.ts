@@ -28,15 +28,17 @@ export interface WatchOptions {
   readonly timeoutMs: number;
 }
 
-/** Makes the events of a resource, and keeps the newest ones for the others who watch it. */
-export type MakeEvent = (resource: Resource, type: 'ADDED' | 'MODIFIED' | 'DELETED', entry: Entry, resourceVersion: bigint) => WatchEvent;
+type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-const KEPT_EVENTS = 512;
+/** Makes the events of a resource's changes, and keeps those of the newest for the others who watch it. */
+export type MakeEvent = (resource: Resource, type: ChangeType, change: Change) => WatchEvent;
+
+const KEPT_CHANGES = 512;
 const BOOKMARK_MS = 60_000;
 /** Changes or objects looked at in one go. */
 const SLICE = 256;
 
-const makeEvent: MakeEvent = (resource, type, entry, resourceVersion) => {
+function makeEvent(resource: Resource, type: ChangeType, entry: Entry, resourceVersion = entry.resourceVersion): WatchEvent {
   let line: Uint8Array | undefined;
   return {
     type,
@@ -46,29 +48,32 @@ const makeEvent: MakeEvent = (resource, type, entry, resourceVersion) => {
     },
     line: () => (line ??= Buffer.from(`{"type":"${type}","object":${textIn(resource, entry, resourceVersion)}}\n`)),
   };
-};
+}
 
-/** A maker of events that keeps the newest of each resource: whoever watches the same gets the same bytes. */
+/** A maker of events that keeps those of the newest changes of each resource: whoever watches the same gets the same bytes. */
 export function createEvents(): MakeEvent {
-  const kept = new Map<Resource, Map<string, WatchEvent>>();
-  return (resource, type, entry, resourceVersion) => {
-    let events = kept.get(resource);
-    if (events === undefined) kept.set(resource, (events = new Map<string, WatchEvent>()));
-    const name = `${type}${String(resourceVersion)}`;
-    const known = events.get(name);
-    if (known !== undefined) return known;
-    const made = makeEvent(resource, type, entry, resourceVersion);
-    events.set(name, made);
-    if (events.size > KEPT_EVENTS) for (const oldest of events.keys()) if (events.delete(oldest)) break;
-    return made;
+  const kept = new Map<Resource, Map<Change, Partial<Record<ChangeType, WatchEvent>>>>();
+  return (resource, type, change) => {
+    let changes = kept.get(resource);
+    if (changes === undefined) kept.set(resource, (changes = new Map<Change, Partial<Record<ChangeType, WatchEvent>>>()));
+    let events = changes.get(change);
+    if (events === undefined) {
+      changes.set(change, (events = {}));
+      if (changes.size > KEPT_CHANGES) for (const oldest of changes.keys()) if (changes.delete(oldest)) break;
+    }
+    const { before, after, resourceVersion } = change;
+    const entry = type === 'DELETED' ? before : after;
+    if (entry === undefined) throw new RangeError(`a change to ${change.key} has no object that was ${type}`);
+    return (events[type] ??= makeEvent(resource, type, entry, resourceVersion));
   };
 }
 
 /** What one change is to a watch that sees only some objects: an object that comes into sight was added, one that leaves it was deleted. */
-function eventOf({ resource, matches }: Scope, { before, after, resourceVersion }: Change, make: MakeEvent): WatchEvent | undefined {
+function eventOf({ resource, matches }: Scope, change: Change, make: MakeEvent): WatchEvent | undefined {
+  const { before, after } = change;
   const saw = before !== undefined && matches(before);
-  if (after !== undefined && matches(after)) return make(resource, saw ? 'MODIFIED' : 'ADDED', after, resourceVersion);
-  return saw ? make(resource, 'DELETED', before, resourceVersion) : undefined;
+  if (after !== undefined && matches(after)) return make(resource, saw ? 'MODIFIED' : 'ADDED', change);
+  return saw ? make(resource, 'DELETED', change) : undefined;
 }
 
 function bookmarkOf({ kind, apiVersion }: Resource, position: bigint, initialEventsEnd: boolean): WatchEvent {
@@ -123,7 +128,7 @@ async function* initialEvents({ resource, matches }: Scope, rows: Rows, signal: 
     if (at > 0) await nextTurn(signal).catch(() => undefined);
     for (const entry of rows.slice(at, at + SLICE)) {
       // Not kept: nobody else is at the same place.
-      if (matches(entry)) yield makeEvent(resource, 'ADDED', entry, entry.resourceVersion);
+      if (matches(entry)) yield makeEvent(resource, 'ADDED', entry);
     }
   }
 }

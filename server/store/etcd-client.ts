@@ -52,10 +52,11 @@ const ENDPOINT = /^https?:\/\/[\w.[\]:-]+:\d{1,5}\/?$/;
 
 const CHANNEL = {
   // A link that died without a word is noticed in 10 seconds at most.
-  // etcd refuses connections that ask more often than every five seconds.
+  // etcd ends connections that ask more often than every five seconds, or at all while no call is under way; and each time it does,
+  // grpc-js asks half as often from then on, for as long as the process lives.
   'grpc.keepalive_time_ms': 6000,
   'grpc.keepalive_timeout_ms': 3000,
-  'grpc.keepalive_permit_without_calls': 1,
+  'grpc.keepalive_permit_without_calls': 0,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,

@@ -104,7 +104,8 @@ async function* readStream(
     options.clock.sleep(CREATE_MS, created.signal).then(cancel, () => undefined);
     for await (const message of stream) {
       const response = message as IWatchResponse;
-      created.abort();
+      // An abort makes an error with a stack each time, heard or not.
+      if (!created.signal.aborted) created.abort();
       refuseBroken(response, position, options.codec);
       const revisions = advance(response, position, options.codec);
       if (revisions.length > 0) yield revisions;

@@ -3,8 +3,8 @@ import type { StoreWrite } from './store.ts';
 
 /** Bytes of UTF-8 that one key may have. */
 export const MAX_KEY_BYTES = 1024;
-/** Bytes of UTF-8 that one value may have: below what an etcd with default settings takes in one request. */
-export const MAX_VALUE_BYTES = 1024 * 1024;
+/** Bytes of UTF-8 that one value may have: with its key, below the 1.5 MiB that an etcd with default settings takes in one request. */
+export const MAX_VALUE_BYTES = 1_400_000;
 
 /** The first string after every string that starts with `prefix`, in UTF-8 byte order; undefined when there is none. */
 export function prefixEnd(prefix: string): string | undefined {

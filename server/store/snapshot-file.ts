@@ -1,9 +1,9 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import * as z from 'zod';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import { createPrivate, createSchema, lockStore, reasonOf, refuseForeign } from './sqlite-file.ts';
+import { createPrivate, createSchema, lockStore, putInPlace, reasonOf, refuseForeign, syncFile } from './sqlite-file.ts';
 import { createTally, type BackupMark, type Snapshot, type SnapshotHeader, type SnapshotObject, type Tally } from './snapshot.ts';
 
 /** A store file open for reading, at one moment. */
@@ -19,7 +19,7 @@ const PAGE_ROWS = 256;
 
 const metaSchema = z.object({
   installation: z.uuid(),
-  incarnation: z.string().regex(/^[1-9]\d{0,8}$/),
+  incarnation: z.string().regex(/^[1-9]\d{0,14}$/),
   offset: z.string().regex(/^\d{1,19}$/),
   backup: z.string().optional(),
 });
@@ -146,9 +146,8 @@ export function openFileTarget(file: string): FileTarget {
       write: async (snapshot, signal) => {
         const partial = `${path}.tmp`;
         await writeFileTo(partial, snapshot, undefined, signal);
-        dropLog(path);
-        renameSync(partial, path);
-        syncFile(dirname(path));
+        settleLog(path);
+        putInPlace(partial, path);
       },
       release: unlock,
     };
@@ -184,16 +183,12 @@ function isEmpty(path: string): boolean {
   return first === undefined;
 }
 
-/** Takes the log of an empty store away, which would be read into the store that replaces it. */
-function dropLog(path: string): void {
-  if (existsSync(path)) {
-    const database = new DatabaseSync(path);
-    database.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE');
-    database.close();
-    return;
-  }
-  // Of a store that is gone: without it, nothing in them can be read.
-  for (const left of [`${path}-wal`, `${path}-shm`]) rmSync(left, { force: true });
+/** Writes the log of an empty store into its file, so that nothing of it is lost if the copy is not put in its place after all. */
+function settleLog(path: string): void {
+  if (!existsSync(path)) return;
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE');
+  database.close();
 }
 
 /** Writes all of `snapshot` into a new file and onto the disk; with `takenAt` it is a backup. */
@@ -237,12 +232,6 @@ async function insertAll(database: DatabaseSync, snapshot: Snapshot, tally: Tall
       tally.add(object);
     }
   }
-}
-
-function syncFile(path: string): void {
-  const descriptor = openSync(path, 'r');
-  fsyncSync(descriptor);
-  closeSync(descriptor);
 }
 
 /**

@@ -20,9 +20,9 @@ afterEach(async () => {
 });
 
 test.each([
-  ['a young store', header, undefined, 4],
-  ['a target that remembers more', header, { ...header, incarnation: 9, offset: 2n ** 60n }, 10],
-  ['a store ahead of the clock', { ...header, offset: 2n ** 61n }, undefined, 4],
+  ['a young store', header, undefined, NOW],
+  ['a target that remembers more', header, { ...header, incarnation: NOW + 9, offset: 2n ** 60n }, NOW + 10],
+  ['a store ahead of the clock', { ...header, incarnation: NOW + 3, offset: 2n ** 61n }, undefined, NOW + 4],
 ])('the copy of %s is above all that was given, in versions and in incarnation', (_, source, remaining, incarnation) => {
   const copy = raise(source, remaining, NOW);
   expect(copy.incarnation).toBe(incarnation);
@@ -31,9 +31,10 @@ test.each([
   expect(copy.offset % 64n).toBe(0n);
 });
 
-test('a second restore of one backup is above what the first one gave meanwhile', () => {
+test('a second restore of one backup is above the first one, in incarnation and in what it gave meanwhile', () => {
   const first = raise(header, undefined, NOW);
   const second = raise(header, undefined, NOW + 1000);
+  expect(second.incarnation).toBeGreaterThan(first.incarnation);
   expect(second.offset).toBeGreaterThan(highestVersion({ ...first, revision: header.revision + 10_000n }));
 });
 

@@ -47,8 +47,8 @@ export function highestVersion({ offset, revision }: Pick<SnapshotHeader, 'offse
 
 /**
  * The identity of a copy that lives on its own: the incarnation above that of the source and of what the target remembers, and an offset
- * above every version given before. What was given after a backup was taken is in no file, so the offset also follows the clock (`now`,
- * milliseconds), faster than any store counts: a second restore of one backup is above what the first one gave.
+ * above every version given before. What was given after a backup was taken is in no file, so both also follow the clock (`now`,
+ * milliseconds), the offset faster than any store counts: a second restore of one backup is above the first one and all that it gave.
  */
 export function raise(source: SnapshotHeader, remaining: SnapshotHeader | undefined, now: number): SnapshotHeader {
   const known = [source, ...(remaining === undefined ? [] : [remaining])];
@@ -56,7 +56,7 @@ export function raise(source: SnapshotHeader, remaining: SnapshotHeader | undefi
   const byClock = BigInt(Math.trunc(now)) * PER_MILLISECOND;
   // Whole revisions, and beyond the clock only where the data is: then a clock went back, or another etcd's revisions were added.
   const offset = byClock > highest ? byClock : (highest / 64n + 1n) * 64n + RAISE;
-  const incarnation = Math.max(...known.map((header) => header.incarnation)) + 1;
+  const incarnation = Math.max(Math.trunc(now), ...known.map((header) => header.incarnation + 1));
   return { installation: source.installation, incarnation, offset, revision: source.revision };
 }
 

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import { openStoreFile, reasonOf, sqliteCode } from './sqlite-file.ts';
+import { cannotOpen, openStoreFile, reasonOf, sqliteCode } from './sqlite-file.ts';
 import type {
   Engine,
   EngineChange,
@@ -90,10 +90,18 @@ export interface ProvableEngine extends Engine {
   prove(): void;
 }
 
-/** Opens the store in `file` on this thread. A write that throws is rolled back. */
+/** Opens the store in `file`, whose lock the caller holds, on this thread. A write that throws is rolled back. */
 export function openEngine(file: string): ProvableEngine {
-  const opened = openStoreFile(file);
-  const { database } = opened;
+  const database = openStoreFile(file);
+  try {
+    return engineOf(database);
+  } catch (error) {
+    database.close();
+    throw cannotOpen(file, error);
+  }
+}
+
+function engineOf(database: DatabaseSync): ProvableEngine {
   const statements = prepareStatements(database);
   const progress = database.prepare('SELECT revision, compacted FROM progress').get() ?? {};
   let revision = numberOf(progress.revision);
@@ -135,7 +143,7 @@ export function openEngine(file: string): ProvableEngine {
       if (row?.busy !== 0) throw new ApiError('ServiceUnavailable', 'the log of the store is in use');
     },
     close: () => {
-      opened.close();
+      database.close();
     },
   };
 }

@@ -1,19 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ApiError } from '../../apis/meta/api-error.ts';
-
-/** An open database of ours, and how to let go of it. */
-export interface StoreFile {
-  readonly database: DatabaseSync;
-  close(): void;
-}
 
 /** "LENT": says in the file's header whose it is. */
 const APPLICATION_ID = 0x4c454e54;
 const SCHEMA_VERSION = 2;
 const SQLITE_BUSY = 5;
+/** PERM, READONLY, IOERR, FULL and CANTOPEN: the disk or its rights, and not what is on it. */
+const DISK_CODES: ReadonlySet<number> = new Set([3, 8, 10, 13, 14]);
 const HEADER_BYTES = 100;
 const MAGIC = 'SQLite format 3\0';
 
@@ -34,22 +30,86 @@ const FROM_FORMAT_1 = `
 `;
 
 /**
- * Opens the store in `file` (":memory:" for none), making it where there is none: mode 0600, in a directory of mode 0700.
- * Throws ApiError ServiceUnavailable when another process has it open, InternalError when the file is not a store of ours.
+ * Opens the store in `file` (":memory:" for none), making it where there is none: mode 0600, in a directory of mode 0700. Whoever opens a
+ * file holds its lock. Throws ApiError ServiceUnavailable when the disk does not let it be opened, InternalError when it is not a store of
+ * ours.
  */
-export function openStoreFile(file: string): StoreFile {
-  if (file === ':memory:') return prepare(new DatabaseSync(':memory:'), file);
-  const path = resolve(file);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const unlock = lockStore(path);
+export function openStoreFile(file: string): DatabaseSync {
+  const path = file === ':memory:' ? file : resolve(file);
+  let database: DatabaseSync | undefined;
   try {
-    createPrivate(path);
-    refuseForeign(path);
-    return prepare(new DatabaseSync(path), path, unlock);
+    if (path !== ':memory:') {
+      if (isAbsent(path)) makeStoreFile(path);
+      createPrivate(path);
+      refuseForeign(path);
+    }
+    database = new DatabaseSync(path);
+    prepare(database, path);
+    return database;
   } catch (error) {
-    unlock();
-    throw error;
+    database?.close();
+    throw cannotOpen(path, error);
   }
+}
+
+/**
+ * Makes the directory of the store in `file` and takes hold of it; gives what lets go. Throws ApiError ServiceUnavailable when another
+ * process holds it, or when the disk does not let it be held.
+ */
+export function holdStoreFile(file: string): () => void {
+  const path = resolve(file);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    return lockStore(path);
+  } catch (error) {
+    throw cannotOpen(path, error);
+  }
+}
+
+function isAbsent(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+/** Makes an empty store beside its place and puts it there whole, because half of one could not be told from another program's file. */
+function makeStoreFile(path: string): void {
+  const partial = `${path}.tmp`;
+  for (const left of [partial, `${partial}-journal`]) rmSync(left, { force: true });
+  createPrivate(partial);
+  const database = new DatabaseSync(partial);
+  try {
+    createSchema(database);
+  } finally {
+    database.close();
+  }
+  putInPlace(partial, path);
+}
+
+/** Renames a database onto `path`, where none is that counts, and syncs that. Logs of one that was there would be read into it. */
+export function putInPlace(partial: string, path: string): void {
+  for (const suffix of ['-journal', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+  renameSync(partial, path);
+  syncFile(dirname(path));
+}
+
+/** Writes what is known of a file, or the names in a directory, onto the disk. */
+export function syncFile(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** One sentence for an operator about why a store was not opened. */
+export function cannotOpen(path: string, error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const code = sqliteCode(error);
+  const disk = code === undefined ? error instanceof Error && 'syscall' in error : DISK_CODES.has(code);
+  const remedy = disk ? '; see to its disk and rights, then start this program again' : '';
+  return new ApiError(disk ? 'ServiceUnavailable' : 'InternalError', `the store ${path} cannot be opened: ${reasonOf(error)}${remedy}`, {
+    cause: error,
+  });
 }
 
 /**
@@ -64,7 +124,7 @@ export function lockStore(store: string): () => void {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if (sqliteCode(error) !== SQLITE_BUSY) throw new ApiError('InternalError', `${path} cannot be locked`, { cause: error });
+    if (sqliteCode(error) !== SQLITE_BUSY) throw cannotOpen(store, error);
     throw new ApiError(
       'ServiceUnavailable',
       `the store ${store} is in use by another process; stop it first, or use another data directory`,
@@ -104,27 +164,11 @@ export function refuseForeign(path: string): void {
   }
 }
 
-function prepare(database: DatabaseSync, path: string, unlock?: () => void): StoreFile {
-  try {
-    createSchema(database);
-    refuseCopied(database, path);
-    // Each acknowledged write is on the disk before it is acknowledged: FULL syncs the log at every commit.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY');
-  } catch (error) {
-    database.close();
-    if (error instanceof ApiError) throw error;
-    throw new ApiError('InternalError', `the store ${path} cannot be opened: ${reasonOf(error)}`, { cause: error });
-  }
-  return {
-    database,
-    close: () => {
-      try {
-        database.close();
-      } finally {
-        unlock?.();
-      }
-    },
-  };
+function prepare(database: DatabaseSync, path: string): void {
+  createSchema(database);
+  refuseCopied(database, path);
+  // Each acknowledged write is on the disk before it is acknowledged: FULL syncs the log at every commit.
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY');
 }
 
 /** A backup, or a store whose copy lives elsewhere, would give versions and fences a second time. */

@@ -1,6 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { openEngine } from './sqlite-engine.ts';
-import { sqliteCode } from './sqlite-file.ts';
+import { holdStoreFile, sqliteCode } from './sqlite-file.ts';
 import type { Engine, EngineCall, EngineCalls, ListPart } from './sqlite-protocol.ts';
 
 const SQLITE_IOERR = 10;
@@ -13,9 +13,23 @@ export interface RecoveringEngine {
   isFatal(error: unknown): boolean;
 }
 
-/** Opens the store in `file`; after an I/O error it is closed, opened again and proven before it answers anything. */
+/**
+ * Opens the store in `file`; after an I/O error it is closed, opened again and proven before it answers anything. The first opening is not
+ * tried again: nobody is served yet, and whoever starts the program is told. The lock is held from before the first opening to the end, so
+ * that no other process gets in between.
+ */
 export function openRecoveringEngine(file: string): RecoveringEngine {
-  let open: Engine | undefined = openEngine(file);
+  const release = holdStoreFile(file);
+  try {
+    return recovering(openEngine(file), file, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function recovering(first: Engine, file: string, release: () => void): RecoveringEngine {
+  let open: Engine | undefined = first;
 
   /** Each question tries anew: those who ask wait as long as they were told to. */
   function reopened(): Engine {
@@ -54,7 +68,11 @@ export function openRecoveringEngine(file: string): RecoveringEngine {
       history: guard('history'),
       compact: guard('compact'),
       close: () => {
-        open?.close(undefined, () => undefined);
+        try {
+          open?.close(undefined, () => undefined);
+        } finally {
+          release();
+        }
       },
     },
     isFatal: (error) => {

@@ -30,7 +30,7 @@ function answer(port: MessagePort, store: RecoveringEngine, question: ToWorker):
     const fault = faultOf(error);
     const again = !fatal && fault.reason === 'ServiceUnavailable';
     post({ type: 'fault', id, fault: again ? { ...fault, retryAfterSeconds: 1 } : fault, fatal });
-    if (fatal) port.close();
+    if (fatal || question.call === 'close') port.close();
   }
 }
 

@@ -35,14 +35,20 @@ const WAITING_WRITES = 4096;
 
 /**
  * Opens the embedded store, making the file (0600) and its directory (0700) where there are none.
- * Rejects with ApiError ServiceUnavailable when another process has it open, InternalError when the file is not a store.
+ * Rejects with ApiError ServiceUnavailable when another process has it open or the disk fails, InternalError when the file is not a store.
  */
 export async function openSqliteStore(options: SqliteOptions, signal: AbortSignal): Promise<Store> {
   signal.throwIfAborted();
   const link = options.file === ':memory:' ? await linkMemory() : await startEngine(options.file, signal);
-  const { installation, incarnation, offset } = await link.ask('identity', undefined);
-  const revision = await link.ask('revision', undefined);
-  return new SqliteStore(link, { installation, incarnation }, BigInt(offset), revision);
+  try {
+    const { installation, incarnation, offset } = await link.ask('identity', undefined);
+    const revision = await link.ask('revision', undefined);
+    return new SqliteStore(link, { installation, incarnation }, BigInt(offset), revision);
+  } catch (error) {
+    // Else its thread would keep the process, and the file, for nobody.
+    await link.ask('close', undefined).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Loaded only here, so that a process with a store in a file keeps SQLite in the other thread. */

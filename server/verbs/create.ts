@@ -1,7 +1,6 @@
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import { decodeBody, objectOf } from '../admission/decode.ts';
 import { timestampOf } from '../admission/stamp.ts';
-import { objectIn } from '../registry/entry.ts';
 import { alreadyExists, badRequest, forbidden, notFound } from '../registry/refusals.ts';
 import type { Resource } from '../registry/resource.ts';
 import { checkPlace, textAt } from './place.ts';
@@ -24,7 +23,7 @@ async function checkNamespace(
     (await registry.get(namespaces, '', namespace, { want: 'any' }, signal)) ??
     (await registry.get(namespaces, '', namespace, { want: 'newest' }, signal));
   if (found === undefined) throw notFound(namespaces, namespace);
-  if (objectIn(namespaces, found).metadata.deletionTimestamp === undefined) return;
+  if (!found.going) return;
   const because = `unable to create new content in namespace ${namespace} because it is being terminated`;
   const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
   throw forbidden(resource, name, because, [cause]);

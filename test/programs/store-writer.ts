@@ -1,10 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
-import type { StoreEvent } from '../../server/store/store.ts';
+import type { Store, StoredObject, StoreEvent } from '../../server/store/store.ts';
 
 // A process of its own for tests: creates /0, /1, ... in the store of argv[2], one after the other, until it is killed or a write fails.
 // Prints "open", then the key of each acknowledged write, or the reasons of two failures.
-// With a number in argv[3] it goes on after failures until so many writes are acknowledged.
+// With a number in argv[3] it goes on after failures until so many keys are there; where it does not know, it reads before it tries again,
+// and prints whether the write was "durable" or "lost".
 
 const signal = new AbortController().signal;
 
@@ -24,25 +25,45 @@ async function main(file: string): Promise<void> {
   await store.close();
 }
 
-/** Goes on after failures until so many writes are acknowledged, and prints the events of a watch of all of it as well. */
+/** Goes on after failures until so many writes are acknowledged or found, and prints the events of a watch of all of it as well. */
 async function writeThrough(file: string, count: number): Promise<void> {
   const store = await openSqliteStore({ file }, signal);
   const watched = printEvents(store.watch('', await store.revision(signal), signal));
-  let acknowledged = 0;
-  for (let at = 0; acknowledged < count; at += 1) {
-    try {
-      await store.write({ do: 'create', key: `/${String(at)}`, value: 'v'.repeat(2000) }, signal);
-      acknowledged += 1;
-      process.stdout.write(`/${String(at)}\n`);
-    } catch (error) {
-      process.stdout.write(`failed ${reasonOf(error)}\n`);
-      await setTimeout(20);
-    }
+  for (let at = 0; at < count; at += 1) {
+    const key = `/${String(at)}`;
+    while (!(await created(store, key))) await setTimeout(20);
+    process.stdout.write(`${key}\n`);
   }
   // The events of the last write are on their way when it is acknowledged.
   await setTimeout(100);
   await store.close();
   await watched;
+}
+
+/** One try, and a read where its outcome is not known; false where it is known that nothing was written. */
+async function created(store: Store, key: string): Promise<boolean> {
+  try {
+    const { ok } = await store.write({ do: 'create', key, value: 'v'.repeat(2000) }, signal);
+    if (!ok) process.stdout.write(`doubled ${key}\n`);
+    return true;
+  } catch (error) {
+    process.stdout.write(`failed ${reasonOf(error)}\n`);
+    if (reasonOf(error) !== 'Timeout') return false;
+    const durable = (await readAtLast(store, key)) !== undefined;
+    process.stdout.write(`${durable ? 'durable' : 'lost'} ${key}\n`);
+    return durable;
+  }
+}
+
+async function readAtLast(store: Store, key: string): Promise<StoredObject | undefined> {
+  for (;;) {
+    try {
+      return await store.get(key, signal);
+    } catch (error) {
+      process.stdout.write(`unread ${reasonOf(error)}\n`);
+      await setTimeout(20);
+    }
+  }
 }
 
 async function printEvents(watch: AsyncIterable<readonly StoreEvent[]>): Promise<void> {
@@ -56,4 +77,9 @@ function reasonOf(error: unknown): string {
 }
 
 const [, , file, count] = process.argv;
-if (file !== undefined) await (count === undefined ? main(file) : writeThrough(file, Number(count)));
+try {
+  if (file !== undefined) await (count === undefined ? main(file) : writeThrough(file, Number(count)));
+} catch (error) {
+  process.stdout.write(`refused ${reasonOf(error)} ${error instanceof Error ? error.message : ''}\n`);
+  process.exitCode = 1;
+}

@@ -6,8 +6,12 @@ export interface CuttingProxy {
   readonly endpoint: string;
   /** What the server has said through it so far. */
   bytes(): number;
+  /** What clients have said through it so far. */
+  asked(): number;
   /** After so many more bytes from the server: closes the links of then, or forwards nothing on them any more, without closing. */
   breakAfter(bytes: number, how: 'cut' | 'half-open'): void;
+  /** The same at once, before the client says anything more. */
+  breakNow(how: 'cut' | 'half-open'): void;
   /** When links were broken, and when the next one was opened after that, in milliseconds of performance.now(). */
   broken(): { readonly at: number | undefined; readonly reopened: number | undefined };
   /** From now on each piece of what the server says waits so long. */
@@ -17,6 +21,7 @@ export interface CuttingProxy {
 
 interface State {
   bytes: number;
+  asked: number;
   left: number;
   how: 'cut' | 'half-open';
   delayMs: number;
@@ -26,7 +31,7 @@ interface State {
 
 /** Listens on a free port and forwards to `port` of this machine. */
 export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
-  const state: State = { bytes: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
+  const state: State = { bytes: 0, asked: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
   const links = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
     if (state.at !== undefined) state.reopened ??= performance.now();
@@ -37,7 +42,11 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
   return {
     endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
     bytes: () => state.bytes,
+    asked: () => state.asked,
     breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
+    breakNow: (how) => {
+      breakLinks(Object.assign(state, { how }), links);
+    },
     broken: () => ({ at: state.at, reopened: state.reopened }),
     delay: (ms) => {
       state.delayMs = ms;
@@ -59,14 +68,19 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
       for (const each of link) each.destroy();
     });
   }
-  client.on('data', (chunk) => upstream.write(chunk));
+  client.on('data', (chunk: Buffer) => {
+    state.asked += chunk.length;
+    upstream.write(chunk);
+  });
   upstream.on('data', (chunk: Buffer) => {
     state.bytes += chunk.length;
     const passed = chunk.subarray(0, Math.min(chunk.length, state.left));
     state.left -= passed.length;
     const breaks = state.left === 0;
-    if (breaks) breakLinks(state, links, passed, client);
-    else if (state.delayMs > 0) {
+    if (breaks) {
+      client.write(passed);
+      breakLinks(state, links);
+    } else if (state.delayMs > 0) {
       upstream.pause();
       setTimeout(() => {
         client.write(passed);
@@ -76,10 +90,9 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
   });
 }
 
-/** Lets the last bytes through, then breaks every link there is; links made later are whole. */
-function breakLinks(state: State, links: Set<readonly [Socket, Socket]>, last: Buffer, to: Socket): void {
+/** Breaks every link there is; links made later are whole. */
+function breakLinks(state: State, links: Set<readonly [Socket, Socket]>): void {
   Object.assign(state, { left: Infinity, at: performance.now() });
-  to.write(last);
   for (const [client, upstream] of links) {
     if (state.how === 'cut') {
       client.end();

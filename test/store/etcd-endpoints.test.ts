@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createEtcdClient } from '../../server/store/etcd-client.ts';
 import { openEtcdStore } from '../../server/store/etcd.ts';
 import type { EtcdMet } from '../../server/store/etcd-version.ts';
 import type { StoreEvent } from '../../server/store/store.ts';
@@ -19,6 +21,25 @@ requires('etcd')('a store that opens', () => {
     await lone.end();
     expect(met).toEqual([{ ...met[0], version: expect.stringMatching(/^3\.\d+\.\d+/) as string }]);
   }, 30_000);
+});
+
+requires('etcd')('an endpoint', () => {
+  test('over which no call is under way is left in peace, because etcd ends links that ask it then and is asked less often for it', async () => {
+    const lone = await startTestEtcd();
+    const proxy = await startCuttingProxy(lone.port);
+    const client = createEtcdClient({ endpoints: [proxy.endpoint], clock: realClock });
+    try {
+      await client.read((kv, call) => kv.range({ key: Buffer.from('x') }, call));
+      await delay(500);
+      const asked = proxy.asked();
+      await delay(7000);
+      expect(proxy.asked()).toBe(asked);
+    } finally {
+      client.close();
+      await proxy.end();
+      await lone.end();
+    }
+  }, 60_000);
 });
 
 requires('etcd')('several endpoints, of which one is dead and one dies while it is used', () => {

@@ -6,7 +6,7 @@ import { watchThroughProxy, writeBacklog, type Backlog } from './stream-cuts.ts'
 
 const signal = AbortSignal.timeout(600_000);
 const EVENTS = 5000;
-const OFFSETS = 40;
+const OFFSETS = 30;
 const AT_ONCE = 3;
 const PREFIX = '/cut/';
 let etcd: TestEtcd;

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { readEtcdTls } from '../../cmd/cloudd/etcd-tls.ts';
 import type { EtcdTls } from '../../server/store/etcd-client.ts';
 import { openEtcdStore } from '../../server/store/etcd.ts';
+import { openSqliteStore } from '../../server/store/sqlite.ts';
+import { run, type Outcome } from '../cloud.ts';
 import { requires } from '../prerequisites.ts';
 import { realClock } from '../programs/clock.ts';
 import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
@@ -15,6 +17,8 @@ let tls: EtcdTls;
 let stranger: EtcdTls;
 let etcd: TestEtcd;
 
+const storeCommand = (...args: readonly string[]): Promise<Outcome> =>
+  run(process.execPath, ['--disable-warning=ExperimentalWarning', 'cmd/cloudd/main.ts', 'store', ...args]);
 const at = (name: string): string => join(folder, name);
 const openssl = (...args: readonly string[]): void => {
   execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
@@ -63,6 +67,42 @@ requires('etcd', 'openssl')('an etcd that asks for client certificates', () => {
     expect(await next).toMatchObject({ value: [{ type: 'put', object: { key: '/k', value: 'v' } }] });
     await store.close();
   });
+
+  test('is backed up, restored into, checked and moved from, by cloudd store', async () => {
+    const other = await startTestEtcd({ caFile: at('ca.crt'), certificateFile: at('server.crt'), keyFile: at('server.key'), client: tls });
+    const files = (option: string): readonly string[] =>
+      ['ca', 'cert', 'key'].flatMap((name) => [
+        `${option}-${name}`,
+        at(name === 'ca' ? 'ca.crt' : `client.${name === 'cert' ? 'crt' : 'key'}`),
+      ]);
+    const target = ['--etcd', other.endpoint, ...files('--etcd')];
+    const done = { code: 0 };
+    try {
+      const [source, copy] = [join(folder, 'source'), join(folder, 'copy')];
+      const store = await openSqliteStore({ file: join(source, 'store.db') }, signal);
+      const value = '{"apiVersion":"v1","kind":"K","metadata":{"name":"k"}}';
+      await store.write({ do: 'create', key: 'core/ks/k', value }, signal);
+      await store.close();
+      const backup = at('b');
+      expect(await storeCommand('backup', '--data-dir', source, '--to', backup)).toMatchObject(done);
+      expect(await storeCommand('restore', '--from', backup, '--etcd', other.endpoint, '--etcd-ca', at('ca.crt'))).toMatchObject({
+        code: 1,
+      });
+      expect(await storeCommand('restore', '--from', backup, ...target)).toMatchObject(done);
+      expect(await storeCommand('check', ...target)).toMatchObject(done);
+      expect(await storeCommand('backup', ...target, '--to', at('c'))).toMatchObject(done);
+      const move = ['migrate', '--from-etcd', other.endpoint, ...files('--from-etcd'), '--data-dir', copy];
+      expect(await storeCommand(...move, ...files('--etcd'))).toMatchObject({
+        stderr: 'error: what begins with --etcd goes with --etcd\n',
+      });
+      expect(await storeCommand(...move)).toMatchObject(done);
+      const moved = await openSqliteStore({ file: join(copy, 'store.db') }, signal);
+      expect(await moved.get('core/ks/k', signal)).toMatchObject({ value });
+      await moved.close();
+    } finally {
+      await other.end();
+    }
+  }, 60_000);
 
   test('is not reached without a certificate, with one of another authority, or when its own is of another authority', async () => {
     await expect(open({ ca: tls.ca })).rejects.toMatchObject({ reason: 'ServiceUnavailable' });

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readHistory, saveHistory } from './cluster/history-file.ts';
 import type { Change, History, Line, Operation, WatchRecord } from './cluster/history.ts';
 import { judgeOperations } from './cluster/judge-operations.ts';
 import { judgeWatches } from './cluster/judge-watches.ts';
@@ -6,7 +10,7 @@ const added = (version: number, key = 'a'): Change => ({ type: 'ADDED', key, ver
 const modified = (version: number, key = 'a'): Change => ({ ...added(version, key), type: 'MODIFIED' });
 const deleted = (version: number, key = 'a'): Change => ({ ...added(version, key), type: 'DELETED' });
 const watch = (name: string, after: number, ...lines: Line[]): WatchRecord => ({ name, after: BigInt(after), lines });
-const history = (part: Partial<History>): History => ({ operations: [], watches: [], snapshots: [], ...part });
+const history = (part: Partial<History>): History => ({ operations: [], watches: [], snapshots: [], faults: [], stalls: [], ...part });
 
 function operation(part: Pick<Operation, 'do'> & Partial<Operation> & { at: number; from: number; to: number }): Operation {
   const { at, from, to, ...rest } = part;
@@ -124,6 +128,71 @@ const plantedInOperations: readonly (readonly [string, History, RegExp])[] = [
 
 test.each(plantedInOperations)('%s is found', (_, planted, finding) => {
   expect(judgeOperations(planted)).toContainEqual(expect.stringMatching(finding));
+});
+
+const gap: Pick<History, 'watches' | 'snapshots'> = {
+  // Nobody watched from 255 to 319.
+  watches: [whole, watch('later', 319, added(384), deleted(448), { type: 'BOOKMARK', version: 511n })],
+  snapshots: [],
+};
+const later = operation({ do: 'create', at: 384, from: 20, to: 21 });
+const removeLater = operation({ do: 'delete', at: 448, from: 24, to: 25, expected: 384n, outcome: { is: 'removed' } });
+const acrossGap = (...operations: Operation[]): History => ({
+  ...sound,
+  ...gap,
+  operations: [create, update, remove, later, removeLater, ...operations],
+});
+const absentAt = (from: number, to: number): Operation => ({ ...readAt(0, from, to), outcome: { is: 'absent' } });
+
+test.each<readonly [string, History]>([
+  ['a read that found nothing in a stretch that nobody watched', acrossGap(absentAt(10, 11))],
+  ['a create that was refused in a stretch that nobody watched', acrossGap(refused('create', undefined, 10, 11))],
+  [
+    'a deletion of what was made in a stretch that nobody watched',
+    acrossGap(operation({ do: 'delete', at: 0, from: 12, to: 13, expected: 256n, outcome: { is: 'removed' } })),
+  ],
+  [
+    'a busy server, whatever the key was',
+    withOperations(create, update, remove, { ...refused('update', 128n, 3.1, 3.2), outcome: { is: 'unserved' } }),
+  ],
+])('%s is no fault', (_, history) => {
+  expect(judgeOperations(history)).toEqual([]);
+});
+
+test.each<readonly [string, History, RegExp]>([
+  ['that found nothing while the key was there', acrossGap(absentAt(22, 23)), /a read found nothing/],
+  [
+    'that was refused while the key was free',
+    acrossGap(refused('create', undefined, 26, 27)),
+    /a create was refused while the key was free/,
+  ],
+  [
+    'that was acknowledged and never was',
+    { ...acrossGap(), watches: [whole, watch('later', 319, added(384), { type: 'BOOKMARK', version: 511n })] },
+    /acknowledged deletion of 384 was not told/,
+  ],
+])('after a stretch that nobody watched, one %s is found', (_, planted, finding) => {
+  expect(judgeOperations(planted)).toContainEqual(expect.stringMatching(finding));
+});
+
+test('a write that was not sent and took effect all the same is found', () => {
+  expect(judgeOperations(withOperations(create, { ...update, outcome: { is: 'unserved' } }, remove))).toContainEqual(
+    expect.stringMatching(/refused update took effect at 128/),
+  );
+});
+
+test('what did not come in its time is found', () => {
+  expect(judgeWatches({ ...sound, stalls: ['no list was answered'] })).toEqual(['live: no list was answered']);
+});
+
+test('a history that was written to a file is the same when it is read', async () => {
+  const { signal } = new AbortController();
+  const directory = await mkdtemp(join(tmpdir(), 'history-'));
+  const unknown = { ...update, endedMs: Infinity, outcome: { is: 'unknown' } as const };
+  const kept = { ...withOperations(create, unknown, remove), faults: [{ name: 'leader killed', startedMs: 1.5, endedMs: 2 }] };
+  await saveHistory(join(directory, 'history.json'), kept, signal);
+  expect(await readHistory(join(directory, 'history.json'), signal)).toEqual(kept);
+  await rm(directory, { recursive: true });
 });
 
 test('a write that nobody knows the outcome of may take effect, later than it was given up, but once', () => {

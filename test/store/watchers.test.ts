@@ -2,7 +2,7 @@ import { ADMIN } from '../api-bench.ts';
 import { requires } from '../prerequisites.ts';
 import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
 import { unionOf, type Change } from './cluster/history.ts';
-import { randomOf, recordLoad } from './cluster/load.ts';
+import { randomOf, recordLoad, type Disturb } from './cluster/load.ts';
 import { startApiServer, type ApiServer } from './cluster/server.ts';
 import { allReached, compactEverySecond, resumeAnywhere, startFollower, type Follower } from './cluster/watchers.ts';
 
@@ -37,7 +37,7 @@ requires('etcd')('a hundred watchers of one API server', () => {
   test('hold the same at the end though history is compacted every second, and a watch resumes at any version', async () => {
     const load = { transports: [server.transport], random, keys: 20, workers: 4, writesPerSecond: 50, seconds: 5 };
     let compactions = 0;
-    const disturb = async (until: AbortSignal): Promise<void> => {
+    const disturb: Disturb = async (_, until) => {
       compactions = await compactEverySecond(etcd.endpoint, until);
     };
     const history = await recordLoad(load, disturb, stop.signal);

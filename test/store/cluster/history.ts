@@ -6,8 +6,10 @@ export type Outcome =
   | { readonly is: 'removed' }
   /** A read that found nothing. */
   | { readonly is: 'absent' }
-  /** Nothing was written. */
+  /** Nothing was written: the key was not as the write insisted. */
   | { readonly is: 'refused' }
+  /** Nothing was written, whatever the key was: the server was busy, or could not reach its store. */
+  | { readonly is: 'unserved' }
   /** No answer, or one that says that nobody knows. */
   | { readonly is: 'unknown' };
 
@@ -46,11 +48,32 @@ export interface Snapshot {
   readonly objects: ReadonlyMap<string, { readonly version: bigint; readonly value: string }>;
 }
 
+/** One fault that was played, with the moments around it on the clock of the operations. */
+export interface Fault {
+  readonly name: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
 /** Everything that a run saw from outside. */
 export interface History {
   readonly operations: readonly Operation[];
   readonly watches: readonly WatchRecord[];
   readonly snapshots: readonly Snapshot[];
+  readonly faults: readonly Fault[];
+  /** What did not come in its time, once everything stood still. */
+  readonly stalls: readonly string[];
+}
+
+/** What all watches of a history told together. */
+export interface Told {
+  /** Every change, oldest first, one a version. */
+  readonly changes: readonly Change[];
+  /** True where some watch has told everything after the one version and up to the other. */
+  covers(from: bigint, to: bigint): boolean;
+  /** The versions after which anything was told, and up to which. */
+  readonly start: bigint;
+  readonly reach: bigint;
 }
 
 /** Versions after `from` up to `to`, of which some watch has told everything. */
@@ -92,7 +115,13 @@ export function coverageOf(watches: readonly WatchRecord[]): readonly Covered[] 
   return merged;
 }
 
-/** True where some watch has told everything between the two versions. */
-export function isCovered(coverage: readonly Covered[], from: bigint, to: bigint): boolean {
-  return coverage.some((stretch) => stretch.from <= from && to <= stretch.to);
+/** What the watches told together; made once for each judgement, because it reads every line. */
+export function toldBy(watches: readonly WatchRecord[]): Told {
+  const coverage = coverageOf(watches);
+  return {
+    changes: unionOf(watches),
+    covers: (from, to) => coverage.some((stretch) => stretch.from <= from && to <= stretch.to),
+    start: coverage[0]?.from ?? 0n,
+    reach: coverage.at(-1)?.to ?? 0n,
+  };
 }

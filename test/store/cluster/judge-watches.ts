@@ -1,15 +1,16 @@
-import { byVersion, changesOf, coverageOf, isCovered, reachOf, unionOf, type Change, type History, type WatchRecord } from './history.ts';
+import { byVersion, changesOf, reachOf, toldBy, type Change, type History, type Told, type WatchRecord } from './history.ts';
 
 /** Each broken promise of the watches as one sentence that begins with the promise's name; none where all were kept. */
 export function judgeWatches(history: History): readonly string[] {
-  const union = unionOf(history.watches);
+  const told = toldBy(history.watches);
   return [
+    ...history.stalls.map((stall) => `live: ${stall}`),
     ...history.watches.flatMap(orderOf),
     ...disagreements(history.watches),
-    ...history.watches.flatMap((watch) => gapsOf(watch, union)),
+    ...history.watches.flatMap((watch) => gapsOf(watch, told)),
     ...history.watches.flatMap(bookmarksOf),
-    ...acknowledged(history),
-    ...inexact(history, union),
+    ...acknowledged(history, told),
+    ...inexact(history, told),
   ];
 }
 
@@ -38,10 +39,10 @@ function disagreements(watches: readonly WatchRecord[]): readonly string[] {
 }
 
 /** A watch, resumed or not, tells exactly what lies between its start and its newest line. */
-function gapsOf(watch: WatchRecord, union: readonly Change[]): readonly string[] {
+function gapsOf(watch: WatchRecord, told: Told): readonly string[] {
   const seen = new Set(changesOf(watch).map(({ version }) => version));
   const reach = reachOf(watch);
-  return slice(union, watch.after, reach)
+  return slice(told.changes, watch.after, reach)
     .filter(({ version }) => !seen.has(version))
     .map((change) => `reliable: ${watch.name}, after ${String(watch.after)} and up to ${String(reach)}, missed ${describe(change)}`);
 }
@@ -57,31 +58,27 @@ function bookmarksOf({ name, lines }: WatchRecord): readonly string[] {
 }
 
 /** What was acknowledged is told, wherever a watch has told everything. */
-function acknowledged({ operations, watches }: History): readonly string[] {
-  const coverage = coverageOf(watches);
-  const told = new Map(unionOf(watches).map((change) => [change.version, change]));
+function acknowledged({ operations }: History, { changes, covers }: Told): readonly string[] {
+  const told = new Map(changes.map((change) => [change.version, change]));
   return operations.flatMap((operation) => {
     if (operation.do === 'get' || operation.outcome.is !== 'done') return [];
     const { version } = operation.outcome;
     const change = told.get(version);
     if (change === undefined)
-      return isCovered(coverage, version - 1n, version)
-        ? [`reliable: no watch told the acknowledged ${operation.do} at ${String(version)}`]
-        : [];
+      return covers(version - 1n, version) ? [`reliable: no watch told the acknowledged ${operation.do} at ${String(version)}`] : [];
     const same = change.key === operation.key && change.type !== 'DELETED' && change.value === operation.value;
     return same ? [] : [`unique: the ${operation.do} of ${operation.key} at ${String(version)} was told as ${describe(change)}`];
   });
 }
 
 /** A list is what the changes up to its version add up to: a list that cuts through a batch is not. */
-function inexact({ snapshots, watches }: History, union: readonly Change[]): readonly string[] {
-  const coverage = coverageOf(watches);
+function inexact({ snapshots }: History, { changes, covers }: Told): readonly string[] {
   const ordered = snapshots.toSorted(byVersion);
   return ordered.slice(1).flatMap((snapshot, at) => {
     const before = ordered[at];
-    if (before === undefined || !isCovered(coverage, before.version, snapshot.version)) return [];
+    if (before === undefined || !covers(before.version, snapshot.version)) return [];
     const expected = new Map(before.objects);
-    for (const change of slice(union, before.version, snapshot.version)) {
+    for (const change of slice(changes, before.version, snapshot.version)) {
       if (change.type === 'DELETED') expected.delete(change.key);
       else expected.set(change.key, change);
     }

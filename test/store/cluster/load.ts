@@ -1,8 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transport } from '../../../apis/meta/request.ts';
 import { eventually } from '../../cloud.ts';
-import { reachOf, type History, type Operation, type Snapshot } from './history.ts';
+import { reachOf, type Fault, type History, type Operation, type Outcome, type Snapshot } from './history.ts';
 import { attempt, recordWatch, snapshot, type Attempt, type Recording } from './recorder.ts';
+
+/** The part of acknowledged writes whose key is read just after them. */
+const READ_BACK = 0.2;
+/** Turns of so long ago can still be taken: what one moment held up the next makes good. */
+const LATE_MS = 100;
 
 /** A random number from 0 to 1, the same ones for the same seed. */
 export type Random = () => number;
@@ -22,24 +27,29 @@ export function randomOf(seed: number): Random {
 export interface LoadOptions {
   readonly transports: readonly Transport[];
   readonly random: Random;
+  /** What its keys begin with, where others than "key" are in the store already. */
+  readonly name?: string;
   readonly keys: number;
+  /** Calls under way at most: so many that those which wait for an answer that never comes do not hold up the others. */
   readonly workers: number;
   readonly writesPerSecond: number;
   readonly seconds: number;
 }
 
+/** What disturbs a load: it tells each fault when that is over. */
+export type Disturb = (told: (fault: Fault) => void, signal: AbortSignal) => Promise<void>;
+
 /** Reads and writes through all servers while `disturb` runs, watches through all of them, and gives everything that was seen. */
-export async function recordLoad(
-  options: LoadOptions,
-  disturb: (signal: AbortSignal) => Promise<void>,
-  signal: AbortSignal,
-): Promise<History> {
+export async function recordLoad(options: LoadOptions, disturb: Disturb, signal: AbortSignal): Promise<History> {
   const [first] = options.transports;
   if (first === undefined) throw new Error('a load needs a server');
   const start = await snapshot(first, signal);
   const snapshots: Snapshot[] = [start];
   const operations: Operation[] = [];
   const recordings: Recording[] = [];
+  const faults: Fault[] = [];
+  const stalls: string[] = [];
+  const stalled = (error: unknown): undefined => void stalls.push(String(error));
   const over = new AbortController();
   const watching = AbortSignal.any([signal, over.signal]);
   const watchers = options.transports.flatMap((transport, at) => [
@@ -49,16 +59,35 @@ export async function recordLoad(
   // Shared by all, so that most writes are made from what is newest, and only those that race are refused.
   const known = new Map<string, bigint>();
   const until = AbortSignal.any([signal, AbortSignal.timeout(options.seconds * 1000)]);
+  const turn = createPace(options.writesPerSecond);
   await Promise.all([
-    disturb(until),
-    ...Array.from({ length: options.workers }, (_, at) => work(options, { at, operations, known }, until, signal)),
+    disturb((fault) => faults.push(fault), until).catch(stalled),
+    ...Array.from({ length: options.workers }, (_, at) => work(options, { at, operations, known, turn }, until, signal)),
   ]);
   // Everything stands still now: each server must come to tell all of it.
-  for (const transport of options.transports) snapshots.push(await eventuallyListed(transport, signal));
-  await marked(options, operations, recordings, signal);
+  for (const transport of options.transports) {
+    const listed = await eventuallyListed(transport, signal).catch(stalled);
+    if (listed !== undefined) snapshots.push(listed);
+  }
+  await marked(options, operations, recordings, signal).catch(stalled);
   over.abort();
   await Promise.all(watchers);
-  return { operations, watches: recordings.map(({ record }) => record), snapshots };
+  return { operations, watches: recordings.map(({ record }) => record), snapshots, faults, stalls };
+}
+
+/** Waits for one's turn; false where the signal aborted first. */
+type Pace = (signal: AbortSignal) => Promise<boolean>;
+
+/** Turns at a rate, shared by all who wait; those that nobody was free to take are lost, but for a moment's worth. */
+function createPace(perSecond: number): Pace {
+  const everyMs = 1000 / perSecond;
+  let next = performance.now();
+  return async (signal) => {
+    next = Math.max(next + everyMs, performance.now() - LATE_MS);
+    const ms = next - performance.now();
+    if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
+    return !signal.aborted;
+  };
 }
 
 /** A write after all others, which every watch must reach. */
@@ -113,7 +142,7 @@ async function watchAlways(watching: Watching, random: Random, signal: AbortSign
       if (listed === undefined) continue;
       snapshots.push(listed);
       after = listed.version;
-    } else if (pauseMs === undefined) await delay(50, undefined, { signal }).catch(() => undefined);
+    } else if (pauseMs === undefined || lines.length === 0) await delay(50, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -127,25 +156,33 @@ interface Worker {
   readonly operations: Operation[];
   /** The newest version known of each key; 0 where it exists at one that is not known. */
   readonly known: Map<string, bigint>;
+  readonly turn: Pace;
 }
 
-/** One caller: reads and writes random keys at its share of the rate, each write made from what was known last. */
-async function work(options: LoadOptions, { at, operations, known }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
-  const { transports, random, keys, workers, writesPerSecond } = options;
-  const everyMs = (1000 * workers) / writesPerSecond;
-  let next = performance.now();
-  for (let count = 0; !stopped(until); count += 1) {
-    const transport = transports[(at + count) % transports.length];
-    const key = `key-${String(Math.floor(random() * keys))}`;
-    const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
-    if (transport === undefined) return;
+/** One caller: reads and writes random keys when it is its turn, each write made from what was known last. */
+async function work(options: LoadOptions, { at, operations, known, turn }: Worker, until: AbortSignal, signal: AbortSignal): Promise<void> {
+  const { transports, random, name = 'key', keys } = options;
+  async function call(what: Attempt, server: number): Promise<Outcome> {
+    const transport = transports[server % transports.length];
+    if (transport === undefined) throw new Error('a load needs a server');
     const operation = await attempt(transport, what, signal);
     operations.push(operation);
-    if (operation.outcome.is === 'done') known.set(key, operation.outcome.version);
-    else if (operation.outcome.is === 'removed' || operation.outcome.is === 'absent') known.delete(key);
+    return operation.outcome;
+  }
+  let reads = false;
+  for (let count = 0; !stopped(until); count += 1) {
+    // A read that was answered took no turn: the rate is that of the writes.
+    if (!reads && !(await turn(until))) return;
+    const key = `${name}-${String(Math.floor(random() * keys))}`;
+    const what = choose(key, known.get(key), `${String(at)}-${String(count)}`, random());
+    const outcome = await call(what, at + count);
+    if (outcome.is === 'done') known.set(key, outcome.version);
+    else if (outcome.is === 'removed' || outcome.is === 'absent') known.delete(key);
     else known.set(key, 0n);
-    next = Math.max(next + (what.do === 'get' ? 0 : everyMs), performance.now() - everyMs);
-    await delay(Math.max(next - performance.now(), 0), undefined, { signal: until }).catch(() => undefined);
+    reads = what.do === 'get' && outcome.is !== 'unserved' && outcome.is !== 'unknown';
+    // At once and through another server, where there is one: what was acknowledged must be seen.
+    if (what.do !== 'get' && (outcome.is === 'done' || outcome.is === 'removed') && random() < READ_BACK)
+      await call({ key, do: 'get' }, at + count + 1);
   }
 }
 

@@ -7,7 +7,7 @@ import { createEtcdClient } from '../../../server/store/etcd-client.ts';
 import { eventually } from '../../cloud.ts';
 import { pathOf } from '../../prerequisites.ts';
 import { realClock } from '../../programs/clock.ts';
-import { addressOf, createNetwork, namespaceOf, removeNetwork, setConnected } from './network.ts';
+import { createNetwork, type Network } from './network.ts';
 
 const MEMBERS = 3;
 
@@ -34,13 +34,18 @@ export async function startCluster(): Promise<Cluster> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-cluster-'));
   const children: (ChildProcess | undefined)[] = [];
   const members = Array.from({ length: MEMBERS }, (_, member) => member);
-  const endpoints = members.map(clientUrl);
+  const network = await createNetwork(MEMBERS);
+  const urls = members.map((member) => clientUrl(network, member));
   let compacted = 0n;
 
   function start(member: number): Promise<void> {
-    const child = spawn(pathOf('ip'), ['netns', 'exec', namespaceOf(member), pathOf('etcd'), ...flagsOf(member, directory, members)], {
-      stdio: 'ignore',
-    });
+    const child = spawn(
+      pathOf('ip'),
+      ['netns', 'exec', network.namespaceOf(member), pathOf('etcd'), ...flagsOf(network, member, directory)],
+      {
+        stdio: 'ignore',
+      },
+    );
     children[member] = child;
     return once(child, 'spawn').then(() => undefined);
   }
@@ -53,11 +58,11 @@ export async function startCluster(): Promise<Cluster> {
   }
   async function end(): Promise<void> {
     await Promise.all(members.map(kill));
-    await removeNetwork(MEMBERS);
+    await network.remove();
     await rm(directory, { recursive: true, force: true });
   }
   async function compact(every: bigint): Promise<boolean> {
-    const client = createEtcdClient({ endpoints, clock: realClock });
+    const client = createEtcdClient({ endpoints: urls, clock: realClock });
     try {
       const { header } = await client.read((kv, call) => kv.range({ key: Buffer.from('x') }, call));
       if (BigInt(header.revision) < compacted + every) return false;
@@ -69,7 +74,6 @@ export async function startCluster(): Promise<Cluster> {
     }
   }
 
-  await createNetwork(MEMBERS);
   try {
     await Promise.all(members.map(start));
     await eventually('the cluster answers', 30_000, () =>
@@ -83,49 +87,48 @@ export async function startCluster(): Promise<Cluster> {
     throw error;
   }
   return {
-    endpoints,
-    leader: () => eventually('a member leads', 30_000, () => leaderOf(members)),
+    endpoints: urls,
+    leader: () => eventually('a member leads', 30_000, () => leaderOf(urls)),
     kill,
     start,
     pause: (member) => void children[member]?.kill('SIGSTOP'),
     resume: (member) => void children[member]?.kill('SIGCONT'),
-    setConnected,
+    setConnected: (member, connected) => network.setConnected(member, connected),
     defragment: async (member) => {
-      await post(member, '/v3/maintenance/defragment');
+      await post(clientUrl(network, member), '/v3/maintenance/defragment');
     },
     compact,
     end,
   };
 }
 
-function clientUrl(member: number): string {
-  return `http://${addressOf(member)}:2379`;
+function clientUrl(network: Network, member: number): string {
+  return `http://${network.addressOf(member)}:2379`;
 }
 
-function flagsOf(member: number, directory: string, members: readonly number[]): readonly string[] {
-  const peerUrl = (each: number): string => `http://${addressOf(each)}:2380`;
+function flagsOf(network: Network, member: number, directory: string): readonly string[] {
+  const peerUrl = (each: number): string => `http://${network.addressOf(each)}:2380`;
   const name = (each: number): string => `m${String(each)}`;
+  const peers = Array.from({ length: MEMBERS }, (_, each) => `${name(each)}=${peerUrl(each)}`);
   return [
     ...['--name', name(member), '--data-dir', join(directory, name(member)), '--log-level', 'fatal'],
-    ...['--listen-client-urls', clientUrl(member), '--advertise-client-urls', clientUrl(member)],
+    ...['--listen-client-urls', clientUrl(network, member), '--advertise-client-urls', clientUrl(network, member)],
     ...['--listen-peer-urls', peerUrl(member), '--initial-advertise-peer-urls', peerUrl(member)],
-    ...['--initial-cluster', members.map((each) => `${name(each)}=${peerUrl(each)}`).join(',')],
+    ...['--initial-cluster', peers.join(',')],
     // So small that a member that was away catches up by a snapshot at times.
     ...['--snapshot-count', '500'],
   ];
 }
 
 /** etcd's gateway from gRPC to JSON; undefined where the member does not answer. */
-async function post(member: number, path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const answer = await fetch(clientUrl(member) + path, { method: 'POST', body: '{}', signal: AbortSignal.timeout(2000) }).catch(
-    () => undefined,
-  );
+async function post(url: string, path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const answer = await fetch(url + path, { method: 'POST', body: '{}', signal: AbortSignal.timeout(2000) }).catch(() => undefined);
   return answer?.ok === true ? ((await answer.json()) as Readonly<Record<string, unknown>>) : undefined;
 }
 
-async function leaderOf(members: readonly number[]): Promise<number | undefined> {
-  for (const member of members) {
-    const status = await post(member, '/v3/maintenance/status');
+async function leaderOf(urls: readonly string[]): Promise<number | undefined> {
+  for (const [member, url] of urls.entries()) {
+    const status = await post(url, '/v3/maintenance/status');
     const own = (status?.header as { readonly member_id?: string } | undefined)?.member_id;
     if (status !== undefined && own === status.leader) return member;
   }

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Fault } from './history.ts';
 import type { Random } from './load.ts';
 import type { Cluster } from './members.ts';
 
 const MEMBERS = 3;
 const COMPACT_EVERY = 100n;
-const CALM_MS = 1500;
 
 /** One fault: done to a member, left so for a while, and undone. */
 interface Nemesis {
@@ -14,6 +14,9 @@ interface Nemesis {
   readonly harm: (cluster: Cluster, member: number) => Promise<void> | void;
   readonly heal?: (cluster: Cluster, member: number) => Promise<void> | void;
 }
+
+/** Hears of each fault when it is over. */
+type Told = (fault: Fault) => void;
 
 const NEMESES: readonly Nemesis[] = [
   { name: 'leader killed', target: 'leader', ms: 2000, harm: (cluster, at) => cluster.kill(at), heal: (cluster, at) => cluster.start(at) },
@@ -42,8 +45,13 @@ const NEMESES: readonly Nemesis[] = [
   { name: 'member defragmented', target: 'any', ms: 0, harm: (cluster, at) => cluster.defragment(at) },
 ];
 
-/** Plays faults in a random order, each as often as the others, until the signal aborts; heals before it returns. Tells each by `told`. */
-export async function playNemeses(cluster: Cluster, random: Random, told: (name: string) => void, signal: AbortSignal): Promise<void> {
+/** Plays faults in a random order, each as often as the others, until the signal aborts; heals before it returns. Between two it is calm. */
+export async function playNemeses(
+  cluster: Cluster,
+  { random, calmMs }: { readonly random: Random; readonly calmMs: number },
+  told: Told,
+  signal: AbortSignal,
+): Promise<void> {
   const compacting = compactOften(cluster, told, signal);
   let rest: readonly Nemesis[] = [];
   while (!signal.aborted) {
@@ -54,23 +62,25 @@ export async function playNemeses(cluster: Cluster, random: Random, told: (name:
     const [nemesis, ...others] = rest;
     rest = others;
     if (nemesis !== undefined) await play(cluster, nemesis, random, told, signal);
-    await calm(CALM_MS, signal);
+    await calm(calmMs, signal);
   }
   await compacting;
 }
 
-async function play(cluster: Cluster, nemesis: Nemesis, random: Random, told: (name: string) => void, signal: AbortSignal): Promise<void> {
+async function play(cluster: Cluster, nemesis: Nemesis, random: Random, told: Told, signal: AbortSignal): Promise<void> {
   const member = nemesis.target === 'leader' ? await cluster.leader() : Math.floor(random() * MEMBERS);
-  told(nemesis.name);
+  const startedMs = performance.now();
   await nemesis.harm(cluster, member);
   await calm(nemesis.ms, signal);
   await nemesis.heal?.(cluster, member);
+  told({ name: nemesis.name, startedMs, endedMs: performance.now() });
 }
 
-async function compactOften(cluster: Cluster, told: (name: string) => void, signal: AbortSignal): Promise<void> {
+async function compactOften(cluster: Cluster, told: Told, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     // Without a leader there is nobody to compact; the next attempt comes soon.
-    if (await cluster.compact(COMPACT_EVERY).catch(() => false)) told('compacted');
+    const startedMs = performance.now();
+    if (await cluster.compact(COMPACT_EVERY).catch(() => false)) told({ name: 'compacted', startedMs, endedMs: performance.now() });
     await calm(200, signal);
   }
 }

@@ -20,7 +20,10 @@ export type Attempt = Pick<Operation, 'key' | 'do' | 'value' | 'expected'>;
 
 type Ended = { readonly ended: 'expired' | 'closed' };
 
-const NOTHING_WRITTEN = new Set([400, 404, 409, 410, 422, 429, 503]);
+/** Answers that say how the key was. */
+const REFUSED = new Set([404, 409]);
+/** Answers of a server that would not look, was busy, or could not reach its store. */
+const UNSERVED = new Set([400, 410, 422, 429, 503]);
 
 function request(method: ApiRequest['method'], path: string, query: ApiRequest['query'] = [], body?: unknown): ApiRequest {
   return {
@@ -65,12 +68,13 @@ export async function attempt(transport: Transport, what: Attempt, signal: Abort
 }
 
 function outcomeOf({ do: verb }: Attempt, answer: ApiResponse | ApiStream | undefined, sent: boolean): Outcome {
-  if (answer === undefined) return { is: sent && verb !== 'get' ? 'unknown' : 'refused' };
+  if (answer === undefined) return { is: sent && verb !== 'get' ? 'unknown' : 'unserved' };
   if (answer.status === 200 || answer.status === 201) {
     return verb === 'delete' ? { is: 'removed' } : { is: 'done', version: versionOf(objectSchema.parse(bodyOf(answer))) };
   }
-  if (verb === 'get') return { is: answer.status === 404 ? 'absent' : 'unknown' };
-  return { is: NOTHING_WRITTEN.has(answer.status) ? 'refused' : 'unknown' };
+  if (verb === 'get') return { is: answer.status === 404 ? 'absent' : 'unserved' };
+  if (REFUSED.has(answer.status)) return { is: 'refused' };
+  return { is: UNSERVED.has(answer.status) ? 'unserved' : 'unknown' };
 }
 
 function bodyOf(answer: ApiResponse | ApiStream): unknown {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Transport } from '../../../apis/meta/request.ts';
 import { connectBy } from '../../../client/kubeconfig.ts';
-import { eventually } from '../../cloud.ts';
+import { COMPILE_CACHE, eventually } from '../../cloud.ts';
 import { realClock } from '../../programs/clock.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -36,6 +36,7 @@ export async function startApiServer(...store: readonly string[]): Promise<ApiSe
     const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...argv], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
     });
     child = started;
     let output = '';
@@ -44,7 +45,7 @@ export async function startApiServer(...store: readonly string[]): Promise<ApiSe
         output = (output + bytes.toString()).slice(-10_000);
       });
     port = await eventually('the API server serves', 60_000, () => {
-      if (started.exitCode !== null) throw new Error(`the API server ended:\n${output}`);
+      if (started.exitCode !== null || started.signalCode !== null) throw new Error(`the API server ended:\n${output}`);
       const found = /^Serving https:.*:(\d+)$/m.exec(output)?.[1];
       return found === undefined ? undefined : Number(found);
     });

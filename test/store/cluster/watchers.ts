@@ -36,11 +36,14 @@ export interface Follower {
   readonly ended: Promise<void>;
 }
 
-/** Follows all keys until the signal aborts; through breaks it resumes where it was. */
-export function startFollower(transport: Transport, signal: AbortSignal): Follower {
+/**
+ * Follows all keys until the signal aborts; through breaks it resumes where it was. With `after` it is one that has listed already, as of
+ * that version, and holds what changes from then on.
+ */
+export function startFollower(transport: Transport, signal: AbortSignal, after?: bigint): Follower {
   const state = new Map<string, bigint>();
   const faults: string[] = [];
-  let [reach, lists] = [0n, 0];
+  let [reach, lists] = [after ?? 0n, 0];
 
   function apply(line: Line): void {
     if (line.version < reach || (line.type !== 'BOOKMARK' && line.version === reach))
@@ -57,14 +60,14 @@ export function startFollower(transport: Transport, signal: AbortSignal): Follow
     reach = version;
   }
   async function run(): Promise<void> {
-    let listed = false;
+    let listed = after !== undefined;
     while (!signal.aborted) {
       try {
         if (!listed) await list();
         const { ended } = await follow(transport, reach, apply, signal);
         listed = ended !== 'expired';
       } catch {
-        listed = false;
+        // A list that was not answered is asked for again.
       }
       await delay(100, undefined, { signal }).catch(() => undefined);
     }
