@@ -70,6 +70,25 @@ test('a watch that the store breaks off goes on where it was, and its readers lo
   await bench.close();
 });
 
+test.each(['recalled', 'gone through'])('a past that cannot be %s does not keep a server from starting', async (what) => {
+  const { store } = await sharedStore(new AbortController().signal);
+  const unreadable = new Error('the past holds what nobody can read');
+  const broken: Store = {
+    ...store,
+    recall: () => (what === 'recalled' ? Promise.reject(unreadable) : Promise.resolve({ resourceVersion: 63n, objects: [] })),
+    watch(prefix, after, stop) {
+      if (after === 63n) throw unreadable;
+      return store.watch(prefix, after, stop);
+    },
+  };
+  await store.write({ do: 'create', key: `${FOREIGN}first`, value: '{}' }, new AbortController().signal);
+  const bench = await openBench({ store: broken });
+  await bench.create(ZONES, zone('a'));
+  expect((await bench.ask('GET', `${ZONES}/a`)).status).toBe(200);
+  expect(bench.troubles).toEqual([unreadable]);
+  await bench.close();
+});
+
 const OBJECTS = 6000;
 const RESOURCES = resourcesOf(CATALOG);
 

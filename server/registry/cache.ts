@@ -84,7 +84,10 @@ class Follower {
       await this.#follow(signal).catch((error: unknown) => {
         if (signal.aborted) return;
         onTrouble(error);
-        if (!(error instanceof ApiError && error.reason === 'Expired')) return;
+        const reason = error instanceof ApiError ? error.reason : undefined;
+        // A past that cannot be read, for whatever reason, must not keep the present from being served.
+        const hopeless = !this.filled && reason !== 'ServiceUnavailable';
+        if (reason !== 'Expired' && !hopeless) return;
         this.#listed = false;
         this.#recall = false;
       });

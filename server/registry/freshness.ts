@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Progress } from './progress.ts';
 
+/** Of no resource: whoever judges the objects of a store leaves what begins with `progress/` out. */
 const KEY = 'progress/nudge';
 /** How long a read waits for a watch that stands before it makes the watch move. */
 const NUDGE_MS = 250;
