@@ -10,8 +10,7 @@ export const MEMORY: Workload = {
   id: 'P6',
   title: 'memory at 10k and 100k objects, after 20 full lists',
   on: 'filled',
-  rounds: 2,
-  peerRounds: 1,
+  rounds: 1,
   targets: [
     { says: 'peak <= 0.35x', figure: 'peakMiB', of: 'ratio', atMost: 0.35 },
     { says: 'slope <= 5 KB an object', figure: 'slopeBytes', of: 'absolute', atMost: 5_000 },

@@ -11,7 +11,7 @@ export const STALLED: Workload = {
   targets: [{ says: '<= 1 ms added at p99', figure: 'addedMs', of: 'absolute', atMost: 1 }],
   async run(side, { round, scale }) {
     const namespace = `p9-${round}`;
-    const writes = { namespace, objects: 100, perSecond: 100, seconds: scaled(5, scale, 3), watchers: 1 };
+    const writes = { namespace, objects: 100, perSecond: 100, seconds: scaled(4, scale, 3), watchers: 1 };
     await makeMachines(side, namespace, writes.objects);
     const alone = await watchedWrites(side, writes);
     const before = await usage(side.pid());

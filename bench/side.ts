@@ -5,7 +5,7 @@ import { load } from 'js-yaml';
 import { openConnection, requestBytes, type Target } from './connection.ts';
 import { startGenerator, type Generator } from './generator.ts';
 import type { ClosedJob, Outcome, RateJob } from './jobs.ts';
-import { leasesPath, machinesPath } from './objects.ts';
+import { cachedPath, leasesPath, machinesPath } from './objects.ts';
 import { end, eventually, freePort, ROOT, start } from './processes.ts';
 
 /** Who is measured: our server on either store, and the peer. */
@@ -24,7 +24,7 @@ export interface Side {
   /** A counter of etcd's own, summed over the labels that hold `matching`; undefined without etcd. */
   etcdCounter(name: string, matching?: string): Promise<number | undefined>;
   namespace(name: string): Promise<void>;
-  /** kill -9 of server and store, and start again; resolves when the VirtualMachines of `namespace` can be listed, with the seconds it took. */
+  /** kill -9 of server and store, and start again; resolves when the VirtualMachines of `namespace` have been listed, with the seconds it took. */
   restart(namespace: string): Promise<number>;
   end(): Promise<void>;
 }
@@ -220,7 +220,7 @@ export async function startSide(name: SideName, folder: string, peerProgram: str
     async restart(namespace) {
       await stop('SIGKILL');
       const from = performance.now();
-      running = await run(layout, `${machinesPath(namespace)}?limit=1`);
+      running = await run(layout, cachedPath(namespace));
       return (performance.now() - from) / 1_000;
     },
     async end() {

@@ -46,7 +46,7 @@ export const HISTORY: ChangeLogLimits = { changes: 4096, size: 32 * 1024 * 1024 
 const RETRY_MS = 200;
 const DIGEST_MS = 5 * 60_000;
 /** How many of the newest changes of all resources a start asks the store for, and how many it puts up with: a store may count roughly. */
-const RECALLED_CHANGES = 32_768;
+const RECALLED_CHANGES = 8192;
 const MOST_RECALLED = 2 * RECALLED_CHANGES;
 
 /** The last version of the revision that a version belongs to; `last` is one of those of another revision. */

@@ -94,6 +94,8 @@ interface Alarm {
   ring(): void;
   end(last?: WatchEvent): void;
   readonly ended: { readonly last: WatchEvent | undefined } | undefined;
+  /** The last event has been told. */
+  forget(): void;
   heard(): Promise<void>;
 }
 
@@ -114,23 +116,15 @@ function createAlarm(): Alarm {
     get ended() {
       return ended;
     },
+    forget() {
+      ended = { last: undefined };
+    },
     async heard() {
       if (!rung) await new Promise<void>((resolve) => (wake = resolve));
       wake = undefined;
       rung = false;
     },
   };
-}
-
-async function* initialEvents({ resource, matches }: Scope, rows: Rows, signal: AbortSignal): AsyncGenerator<WatchEvent, void, undefined> {
-  for (let at = 0; at < rows.size && !signal.aborted; at += SLICE) {
-    // A reader that never waits, or that nothing is for, would keep everybody else waiting.
-    if (at > 0) await nextTurn(signal).catch(() => undefined);
-    for (const entry of rows.slice(at, at + SLICE)) {
-      // Not kept: nobody else is at the same place.
-      if (matches(entry)) yield makeEvent(resource, 'ADDED', entry);
-    }
-  }
 }
 
 interface Reading {
@@ -141,34 +135,83 @@ interface Reading {
   /** True once for each bookmark that is due. */
   readonly bookmarkDue: () => boolean;
   readonly make: MakeEvent;
+  /** Lets go of everything. */
+  readonly close: () => void;
 }
 
-/** The changes after a version: each reader goes through the one log at its own speed, and is too late when the log has moved on. */
-async function* changesAfter(reading: Reading, after: bigint, signal: AbortSignal): AsyncGenerator<WatchEvent, void, undefined> {
-  const { scope, table, alarm, position, bookmarkDue, make } = reading;
+/** Every object as of the start, and then a bookmark of `end` where one is asked for. */
+async function* initialEvents(
+  { scope: { resource, matches }, alarm }: Reading,
+  rows: Rows,
+  end: bigint | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent, undefined, undefined> {
+  for (let at = 0; at < rows.size; at += SLICE) {
+    // A reader that never waits, or that nothing is for, would keep everybody else waiting.
+    if (at > 0) await nextTurn(signal).catch(() => undefined);
+    for (const entry of rows.slice(at, at + SLICE)) {
+      if (alarm.ended !== undefined) return;
+      // Not kept: nobody else is at the same place.
+      if (matches(entry)) yield makeEvent(resource, 'ADDED', entry);
+    }
+  }
+  if (end !== undefined && alarm.ended === undefined) yield bookmarkOf(resource, end, true);
+}
+
+type Told = IteratorResult<WatchEvent, undefined>;
+
+const END: Told = { done: true, value: undefined };
+
+/**
+ * The changes after a version: each reader goes through the one log at its own speed, and is too late when the log has moved on. No
+ * generator, because most of what a change costs is telling it to each of those who watch, and two generators cost more than the change.
+ */
+function changesAfter(reading: Reading, after: bigint, signal: AbortSignal): () => Promise<Told> {
+  const { scope, table, alarm, position, bookmarkDue, make, close } = reading;
   let cursor = after;
-  for (;;) {
-    if (alarm.ended !== undefined) {
-      if (alarm.ended.last !== undefined) yield alarm.ended.last;
-      return;
-    }
-    const changes = table.log.after(cursor, SLICE);
-    if (changes === undefined) {
-      yield tooOld('too old resource version: the watch was read too slowly; list again');
-      return;
-    }
-    for (const change of changes) {
+  let changes: readonly Change[] = [];
+  let at = 0;
+
+  /** The next event of the changes that were taken from the log. */
+  function taken(): WatchEvent | undefined {
+    for (let change = changes[at]; change !== undefined; change = changes[at]) {
+      at += 1;
       cursor = change.resourceVersion;
       const event = change.key.startsWith(scope.prefix) ? eventOf(scope, change, make) : undefined;
-      if (event !== undefined) yield event;
+      if (event !== undefined) return event;
     }
-    // More may have come while the reader took these.
-    if (changes.length === SLICE) await nextTurn(signal).catch(() => undefined);
-    if (changes.length > 0) continue;
-    // Nothing is missing up to the position: all changes up to it are in the log before it moves.
-    if (bookmarkDue()) yield bookmarkOf(scope.resource, position() > cursor ? position() : cursor, false);
-    else await alarm.heard();
+    return undefined;
   }
+  async function take(): Promise<Told> {
+    for (;;) {
+      if (alarm.ended !== undefined) {
+        const { last } = alarm.ended;
+        alarm.forget();
+        if (last !== undefined) return { done: false, value: last };
+        close();
+        return END;
+      }
+      // More may have come while the reader took these.
+      if (changes.length === SLICE) await nextTurn(signal).catch(() => undefined);
+      const more = table.log.after(cursor, SLICE);
+      if (more === undefined) {
+        alarm.end(tooOld('too old resource version: the watch was read too slowly; list again'));
+        continue;
+      }
+      changes = more;
+      at = 0;
+      const event = taken();
+      if (event !== undefined) return { done: false, value: event };
+      if (more.length > 0) continue;
+      // Nothing is missing up to the position: all changes up to it are in the log before it moves.
+      if (bookmarkDue()) return { done: false, value: bookmarkOf(scope.resource, position() > cursor ? position() : cursor, false) };
+      await alarm.heard();
+    }
+  }
+  return () => {
+    const event = taken();
+    return event === undefined ? take() : Promise.resolve({ done: false, value: event });
+  };
 }
 
 /** Wakes a watch whenever a bookmark is due; answers whether one is, once for each. */
@@ -232,21 +275,26 @@ export function openWatch(
     table,
     alarm,
     make,
+    close,
     position: () => cache.position(),
     bookmarkDue: bookmarks ? remindOfBookmarks(clock, alarm, stopped) : () => false,
   };
-  return (async function* () {
-    try {
-      if (rows !== undefined) {
-        for await (const event of initialEvents(scope, rows, stopped)) {
-          if (alarm.ended !== undefined) break;
-          yield event;
-        }
-        if (start.from === 'state' && start.markEnd && alarm.ended === undefined) yield bookmarkOf(scope.resource, position, true);
-      }
-      yield* changesAfter(reading, start.from === 'version' ? start.after : position, stopped);
-    } finally {
+  const changes = changesAfter(reading, start.from === 'version' ? start.after : position, stopped);
+  let initial =
+    rows === undefined ? undefined : initialEvents(reading, rows, start.from === 'state' && start.markEnd ? position : undefined, stopped);
+
+  async function begin(events: AsyncIterator<WatchEvent, undefined>): Promise<Told> {
+    const told = await events.next();
+    if (told.done !== true) return told;
+    initial = undefined;
+    return changes();
+  }
+  const iterator = {
+    next: () => (initial === undefined ? changes() : begin(initial)),
+    return() {
       close();
-    }
-  })();
+      return Promise.resolve(END);
+    },
+  };
+  return { [Symbol.asyncIterator]: () => iterator };
 }

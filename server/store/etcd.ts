@@ -38,8 +38,9 @@ const WAITING_WRITES = 4096;
 const BATCHES_UNDER_WAY = 2;
 /** Objects of one page: few until the objects have shown to be small, so that a page stays below what a response may have. */
 const FIRST_PAGE = 64;
-const GREATEST_PAGE = 1024;
-const SMALL_PAGE_BYTES = 2 * 1024 * 1024;
+const GREATEST_PAGE = 8192;
+/** What a page aims at: etcd 3.4 goes through all keys that follow for each page, and this process is busy with nothing else while it reads one. */
+const PAGE_BYTES = 4 * 1024 * 1024;
 const LIST_ATTEMPTS = 3;
 /** etcd reads the objects even where only their keys are asked for; it must not be kept from its writers by that. */
 const OUTLINE_PAUSE_MS = 20;
@@ -270,7 +271,8 @@ async function listOnce(client: EtcdClient, codec: EtcdCodec, request: ListReque
     if (!page.more || last === undefined) return { resourceVersion: lastOf(revision, codec), objects };
     key = Buffer.concat([last.key, Buffer.from([0])]);
     const bytes = page.kvs.reduce((sum, pair) => sum + pair.value.length, 0);
-    limit = bytes < SMALL_PAGE_BYTES ? Math.min(limit * 4, GREATEST_PAGE) : FIRST_PAGE;
+    const fitting = Math.floor((PAGE_BYTES * page.kvs.length) / Math.max(bytes, 1));
+    limit = Math.max(FIRST_PAGE, Math.min(fitting, limit * 4, GREATEST_PAGE));
   }
 }
 
