@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The project's folder. */
@@ -13,7 +14,9 @@ const running = new Set<ChildProcess>();
 /** Starts a program in the project's folder; what it prints goes to a file. */
 export function start(command: string, args: readonly string[], log: string): ChildProcess {
   const out = openSync(log, 'a');
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', out, out] });
+  // As `npm run cloudd` has it.
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compile') };
+  const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', out, out] });
   closeSync(out);
   running.add(child);
   child.once('exit', () => running.delete(child));

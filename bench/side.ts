@@ -101,10 +101,16 @@ async function ourTarget({ folder, port }: Layout): Promise<Target> {
   };
 }
 
-async function askOnce(target: Target, method: string, path: string, body?: object): Promise<{ status: number; body: string }> {
+async function askOnce(
+  target: Target,
+  method: string,
+  path: string,
+  body?: object,
+  keep = true,
+): Promise<{ status: number; body: string }> {
   const connection = await openConnection(target);
   try {
-    return await connection.ask(requestBytes(target, method, path, body && JSON.stringify(body)), true);
+    return await connection.ask(requestBytes(target, method, path, body && JSON.stringify(body)), keep);
   } finally {
     connection.close();
   }
@@ -120,7 +126,7 @@ async function run(layout: Layout, readyPath: string): Promise<Running> {
   try {
     const target = await eventually(`${layout.name} answers`, START_SECONDS, async () => {
       const found: Target = layout.name === 'peer' ? { host: '127.0.0.1', port: layout.port } : await ourTarget(layout);
-      return (await askOnce(found, 'GET', readyPath)).status === 200 ? found : undefined;
+      return (await askOnce(found, 'GET', readyPath, undefined, false)).status === 200 ? found : undefined;
     });
     return { target, server, etcd };
   } catch (error) {
