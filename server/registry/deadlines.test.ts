@@ -1,3 +1,4 @@
+import type { Clock } from '../../apis/meta/clock.ts';
 import { createManualClock } from '../../test/manual-clock.ts';
 import { createDeadlines } from './deadlines.ts';
 
@@ -22,4 +23,17 @@ test('a deadline that is forgotten never strikes, and one set after a silence do
   deadlines.set(100, () => struck.push('kept'));
   await clock.advance(100);
   expect(struck).toEqual(['kept']);
+});
+
+test('nothing sleeps any more soon after the last deadline is forgotten, so that a process can end', async () => {
+  const clock = createManualClock();
+  let sleeping = 0;
+  const sleep: Clock['sleep'] = (ms, signal) => {
+    sleeping += 1;
+    return clock.sleep(ms, signal).finally(() => (sleeping -= 1));
+  };
+  createDeadlines({ ...clock, sleep }).set(60_000, () => undefined)();
+  expect(sleeping).toBe(1);
+  await clock.advance(100);
+  expect(sleeping).toBe(0);
 });

@@ -6,8 +6,8 @@ export interface Deadlines {
   set(ms: number, late: () => void): () => void;
 }
 
-/** The sleeper wakes this often while there are deadlines, and so is gone soon after the last. */
-const TICK_MS = 1000;
+/** The sleeper wakes this often while there are deadlines, and so is gone soon after the last: a process that ends waits for it. */
+const TICK_MS = 50;
 
 interface Deadline {
   /** By the monotonic clock. */
