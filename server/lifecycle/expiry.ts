@@ -1,6 +1,7 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { objectOf } from '../registry/entry.ts';
+import { objectOf, type Entry } from '../registry/entry.ts';
 import type { Resource } from '../registry/resource.ts';
+import { visitRows } from '../registry/rows.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { placeOf, storedResources, type Loop } from './loop.ts';
 import { isOvertaken } from './speaker.ts';
@@ -10,8 +11,10 @@ const MOST_AT_ONCE = 500;
 
 interface Expiring {
   readonly resource: Resource;
-  /** When each object goes, in milliseconds of the clock's monotonic time, by key; soonest first. */
+  /** When each object goes, in milliseconds of the clock's monotonic time, by key. */
   readonly deadlines: Map<string, number>;
+  /** Whether `deadlines` has all objects. */
+  filled: boolean;
   readonly lifeMs: number;
 }
 
@@ -21,14 +24,19 @@ function leftMs({ clock }: Loop, { metadata }: ApiObject, lifeMs: number): numbe
   return Math.min(lifeMs, Math.max(0, lifeMs - age));
 }
 
-function fill(loop: Loop, { resource, deadlines, lifeMs }: Expiring): void {
-  const entries = loop.cache.table(resource.prefix).all(resource.prefix);
-  const filled = entries.map((entry) => [entry.key, loop.clock.monotonic() + leftMs(loop, objectOf(entry), lifeMs)] as const);
-  deadlines.clear();
-  for (const [key, deadline] of filled.toSorted(([, left], [, right]) => left - right)) deadlines.set(key, deadline);
+async function fill(loop: Loop, expiring: Expiring, signal: AbortSignal): Promise<void> {
+  const { resource, deadlines, lifeMs } = expiring;
+  expiring.filled = true;
+  const visit = (entry: Entry): void => {
+    // What has changed meanwhile has its whole life before it.
+    if (!deadlines.has(entry.key)) deadlines.set(entry.key, loop.clock.monotonic() + leftMs(loop, objectOf(entry), lifeMs));
+  };
+  await visitRows(loop.cache.table(resource.prefix).rows(resource.prefix), visit, signal);
 }
 
-async function expire(loop: Loop, { resource, deadlines }: Expiring, signal: AbortSignal): Promise<void> {
+async function expire(loop: Loop, expiring: Expiring, signal: AbortSignal): Promise<void> {
+  const { resource, deadlines } = expiring;
+  if (!expiring.filled) await fill(loop, expiring, signal);
   const now = loop.clock.monotonic();
   const table = loop.cache.table(resource.prefix);
   const due = [...deadlines].filter(([, deadline]) => deadline <= now).slice(0, MOST_AT_ONCE);
@@ -51,21 +59,20 @@ async function expire(loop: Loop, { resource, deadlines }: Expiring, signal: Abo
 export async function expireObjects(loop: Loop, signal: AbortSignal): Promise<void> {
   const expiring = storedResources(loop).flatMap((resource): readonly Expiring[] => {
     const seconds = resource.kind.expiresAfterSeconds;
-    return seconds === undefined ? [] : [{ resource, deadlines: new Map(), lifeMs: seconds * 1000 }];
+    return seconds === undefined ? [] : [{ resource, deadlines: new Map(), filled: false, lifeMs: seconds * 1000 }];
   });
-  const silences = expiring.map((kind) => {
-    fill(loop, kind);
-    return loop.cache.listen(kind.resource.prefix, {
+  const silences = expiring.map((kind) =>
+    loop.cache.listen(kind.resource.prefix, {
       changed({ key, after }) {
-        // Taken out and put in again, so that the map stays sorted.
-        kind.deadlines.delete(key);
-        if (after !== undefined) kind.deadlines.set(key, loop.clock.monotonic() + kind.lifeMs);
+        if (after === undefined) kind.deadlines.delete(key);
+        else kind.deadlines.set(key, loop.clock.monotonic() + kind.lifeMs);
       },
       lost: () => {
-        fill(loop, kind);
+        kind.deadlines.clear();
+        kind.filled = false;
       },
-    });
-  });
+    }),
+  );
   try {
     for (;;) {
       for (const kind of expiring) await expire(loop, kind, signal);

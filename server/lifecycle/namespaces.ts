@@ -24,15 +24,15 @@ interface Condition {
   readonly message: string;
 }
 
-function contentOf(loop: Loop, namespace: string): readonly Content[] {
-  return storedResources(loop)
-    .filter(({ kind }) => kind.scope === 'Namespaced')
-    .flatMap((resource) =>
-      loop.cache
-        .table(resource.prefix)
-        .all(prefixIn(resource, namespace))
-        .map((entry) => ({ resource, object: objectOf(entry) })),
-    );
+async function contentOf(loop: Loop, namespace: string, signal: AbortSignal): Promise<readonly Content[]> {
+  const content: Content[] = [];
+  for (const resource of storedResources(loop).filter(({ kind }) => kind.scope === 'Namespaced')) {
+    const visit = (entry: Entry): void => {
+      content.push({ resource, object: objectOf(entry) });
+    };
+    await visitRows(loop.cache.table(resource.prefix).rows(prefixIn(resource, namespace)), visit, signal);
+  }
+  return content;
 }
 
 /** The namespace that a key of a resource is in; empty where it is in none. */
@@ -102,9 +102,9 @@ function dated(loop: Loop, namespace: ApiObject, conditions: readonly Condition[
 
 async function emptyNamespace(loop: Loop, resource: Resource, namespace: ApiObject, signal: AbortSignal): Promise<void> {
   const { name } = namespace.metadata;
-  const refusals = await deleteContent(loop, contentOf(loop, name), signal);
+  const refusals = await deleteContent(loop, await contentOf(loop, name, signal), signal);
   await loop.cache.fresh(signal);
-  const left = contentOf(loop, name);
+  const left = await contentOf(loop, name, signal);
   if (left.length > 0) {
     const conditions = dated(loop, namespace, conditionsOf(left, refusals));
     if (sameJson(conditions, valueAt(namespace, 'status.conditions'))) return;

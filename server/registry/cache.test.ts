@@ -75,7 +75,10 @@ test.each(['recalled', 'gone through'])('a past that cannot be %s does not keep 
   const unreadable = new Error('the past holds what nobody can read');
   const broken: Store = {
     ...store,
-    recall: () => (what === 'recalled' ? Promise.reject(unreadable) : Promise.resolve({ resourceVersion: 63n, objects: [] })),
+    async *recall() {
+      yield { resourceVersion: 63n, objects: [] };
+      if (what === 'recalled') throw unreadable;
+    },
     watch(prefix, after, stop) {
       if (after === 63n) throw unreadable;
       return store.watch(prefix, after, stop);

@@ -1,6 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
-import { WRITES_PER_REVISION, type Store } from '../store/store.ts';
+import { WRITES_PER_REVISION, type Store, type StoredList } from '../store/store.ts';
 import type { ChangeLogLimits } from './change-log.ts';
 import { createDeadlines, type Deadlines } from './deadlines.ts';
 import { findDifference } from './digest.ts';
@@ -55,6 +55,10 @@ function endOfRevision(resourceVersion: bigint, last: bigint): bigint {
   return resourceVersion + ((behind + WRITES_PER_REVISION) % WRITES_PER_REVISION);
 }
 
+async function* inOnePage(list: Promise<StoredList>): AsyncGenerator<StoredList, void, undefined> {
+  yield await list;
+}
+
 /** Keeps tables up with a store. */
 class Follower {
   readonly tables: Tables;
@@ -101,11 +105,11 @@ class Follower {
    */
   async #fill(signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    const list = await (this.#recall ? store.recall(RECALLED_CHANGES, signal) : store.list('', signal));
-    await this.tables.fill(list, signal);
+    const pages = this.#recall ? store.recall(RECALLED_CHANGES, signal) : inOnePage(store.list('', signal));
+    const resourceVersion = await this.tables.fill(pages, signal);
     this.#listed = true;
     this.filled = !this.#recall;
-    this.#advance(list.resourceVersion);
+    this.#advance(resourceVersion);
     this.tables.lose();
   }
 

@@ -20,14 +20,21 @@ export interface ChangeLog {
   /** The log holds every change after this version. */
   readonly floor: bigint;
   add(change: Change): void;
-  /** The changes after a version, oldest first and at most `most`; undefined where the log does not reach back that far. */
-  after(resourceVersion: bigint, most?: number): readonly Change[] | undefined;
+  /** The changes after a version, oldest first; undefined where the log does not reach back that far. */
+  after(resourceVersion: bigint): readonly Change[] | undefined;
+  /** The place of the first change after a version, also of one that is yet to come: places count all changes that there ever were. */
+  placeAfter(resourceVersion: bigint): number;
+  /** The first place that the log still holds. */
+  readonly first: number;
+  /** The change at a place; undefined where the log holds none yet, or no more. */
+  at(place: number): Change | undefined;
 }
 
 /** An empty log that begins after `start`. */
 export function createChangeLog(start: bigint, limits: ChangeLogLimits): ChangeLog {
   let changes: Change[] = [];
   let floor = start;
+  let first = 0;
   let size = 0;
 
   function trim(): void {
@@ -39,7 +46,18 @@ export function createChangeLog(start: bigint, limits: ChangeLogLimits): ChangeL
       drop += 1;
     }
     floor = changes[drop - 1]?.resourceVersion ?? floor;
+    first += drop;
     changes = changes.slice(drop);
+  }
+  function indexAfter(resourceVersion: bigint): number {
+    let low = 0;
+    let high = changes.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((changes[middle]?.resourceVersion ?? 0n) <= resourceVersion) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   return {
@@ -51,16 +69,11 @@ export function createChangeLog(start: bigint, limits: ChangeLogLimits): ChangeL
       size += change.size;
       trim();
     },
-    after(resourceVersion, most = Infinity) {
-      if (resourceVersion < floor) return undefined;
-      let low = 0;
-      let high = changes.length;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        if ((changes[middle]?.resourceVersion ?? 0n) <= resourceVersion) low = middle + 1;
-        else high = middle;
-      }
-      return changes.slice(low, low + most);
+    after: (resourceVersion) => (resourceVersion < floor ? undefined : changes.slice(indexAfter(resourceVersion))),
+    placeAfter: (resourceVersion) => first + indexAfter(resourceVersion),
+    get first() {
+      return first;
     },
+    at: (place) => changes[place - first],
   };
 }

@@ -1,4 +1,4 @@
-import type { StoredList, StoreEvent } from '../store/store.ts';
+import type { StoredList, StoredObject, StoreEvent } from '../store/store.ts';
 import type { Change, ChangeLogLimits } from './change-log.ts';
 import { entryOf, shapeOf, type EntryShape } from './entry.ts';
 import type { Resource } from './resource.ts';
@@ -15,8 +15,11 @@ export interface CacheListener {
 export interface Tables {
   /** New ones at once for all, whenever they are filled anew. */
   now(): ReadonlyMap<string, Table>;
-  /** Puts these objects in place of all that was; slice by slice, and what was is read until it is done. */
-  fill(list: StoredList, signal: AbortSignal): Promise<void>;
+  /**
+   * Puts the objects of these pages, of one version, in place of all that was; slice by slice, and what was is read until it is done.
+   * Answers their version.
+   */
+  fill(pages: AsyncIterable<StoredList>, signal: AbortSignal): Promise<bigint>;
   /** Applies one change and lets it be heard of; answers its version. */
   apply(event: StoreEvent): bigint;
   /** Ends whatever goes on from what was. */
@@ -40,24 +43,27 @@ export function prefixOf(key: string): string {
   return key.slice(0, key.indexOf('/', key.indexOf('/') + 1) + 1);
 }
 
-async function build(
+/** A table of each resource, empty. */
+function emptyTables(prefixes: Iterable<string>, resourceVersion: bigint, history: ChangeLogLimits): ReadonlyMap<string, Table> {
+  return new Map(Array.from(prefixes, (prefix) => [prefix, createTable(resourceVersion, history)]));
+}
+
+async function load(
+  tables: ReadonlyMap<string, Table>,
   shapes: ReadonlyMap<string, EntryShape>,
-  { objects, resourceVersion }: StoredList,
-  history: ChangeLogLimits,
+  objects: readonly StoredObject[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, Table>> {
-  const of = new Map([...shapes.keys()].map((prefix) => [prefix, createTable(resourceVersion, history)]));
+): Promise<void> {
   let size = 0;
   for (const stored of objects) {
     const prefix = prefixOf(stored.key);
     const shape = shapes.get(prefix);
-    if (shape !== undefined) of.get(prefix)?.load(entryOf(stored, shape));
+    if (shape !== undefined) tables.get(prefix)?.load(entryOf(stored, shape));
     size += sizeOf(stored.value);
     if (size < SLICE_SIZE) continue;
     size = 0;
     await nextTurn(signal);
   }
-  return of;
 }
 
 /** Empty tables; `freeze` freezes every object, for tests. */
@@ -65,11 +71,20 @@ export function createTables(resources: readonly Resource[], history: ChangeLogL
   const stored = resources.filter(({ kind }) => kind.storedAs === undefined);
   const shapes = new Map(stored.map((resource) => [resource.prefix, shapeOf(resource, freeze)]));
   const listeners = new Map(stored.map(({ prefix }) => [prefix, new Set<CacheListener>()]));
-  let of: ReadonlyMap<string, Table> = new Map(stored.map(({ prefix }) => [prefix, createTable(0n, history)]));
+  let of = emptyTables(shapes.keys(), 0n, history);
   return {
     now: () => of,
-    async fill(list, signal) {
-      of = await build(shapes, list, history, signal);
+    async fill(pages, signal) {
+      let tables: ReadonlyMap<string, Table> | undefined;
+      let version = 0n;
+      for await (const { resourceVersion, objects } of pages) {
+        tables ??= emptyTables(shapes.keys(), resourceVersion, history);
+        version = resourceVersion;
+        await load(tables, shapes, objects, signal);
+      }
+      if (tables === undefined) throw new RangeError('a list has at least one page');
+      of = tables;
+      return version;
     },
     apply(event) {
       const { key, resourceVersion } = event.type === 'put' ? event.object : event;

@@ -33,7 +33,8 @@ type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 /** Makes the events of a resource's changes, and keeps those of the newest for the others who watch it. */
 export type MakeEvent = (resource: Resource, type: ChangeType, change: Change) => WatchEvent;
 
-const KEPT_CHANGES = 512;
+/** Of how many changes, and of what size in all, each resource keeps the events. */
+const KEPT = { changes: 512, size: 8 * 1024 * 1024 };
 const BOOKMARK_MS = 60_000;
 /** Changes or objects looked at in one go. */
 const SLICE = 256;
@@ -50,16 +51,31 @@ function makeEvent(resource: Resource, type: ChangeType, entry: Entry, resourceV
   };
 }
 
+interface KeptEvents {
+  readonly of: Map<Change, Partial<Record<ChangeType, WatchEvent>>>;
+  size: number;
+}
+
+/** Forgets until the rest is small enough; never the newest. */
+function forgetOldest(kept: KeptEvents): void {
+  for (const oldest of kept.of.keys()) {
+    if (kept.of.size === 1 || (kept.of.size <= KEPT.changes && kept.size <= KEPT.size)) return;
+    kept.of.delete(oldest);
+    kept.size -= oldest.size;
+  }
+}
+
 /** A maker of events that keeps those of the newest changes of each resource: whoever watches the same gets the same bytes. */
 export function createEvents(): MakeEvent {
-  const kept = new Map<Resource, Map<Change, Partial<Record<ChangeType, WatchEvent>>>>();
+  const kept = new Map<Resource, KeptEvents>();
   return (resource, type, change) => {
-    let changes = kept.get(resource);
-    if (changes === undefined) kept.set(resource, (changes = new Map<Change, Partial<Record<ChangeType, WatchEvent>>>()));
-    let events = changes.get(change);
+    let newest = kept.get(resource);
+    if (newest === undefined) kept.set(resource, (newest = { of: new Map(), size: 0 }));
+    let events = newest.of.get(change);
     if (events === undefined) {
-      changes.set(change, (events = {}));
-      if (changes.size > KEPT_CHANGES) for (const oldest of changes.keys()) if (changes.delete(oldest)) break;
+      newest.of.set(change, (events = {}));
+      newest.size += change.size;
+      forgetOldest(newest);
     }
     const { before, after, resourceVersion } = change;
     const entry = type === 'DELETED' ? before : after;
@@ -168,15 +184,18 @@ const END: Told = { done: true, value: undefined };
  */
 function changesAfter(reading: Reading, after: bigint, signal: AbortSignal): () => Promise<Told> {
   const { scope, table, alarm, position, bookmarkDue, make, close } = reading;
-  let cursor = after;
-  let changes: readonly Change[] = [];
-  let at = 0;
+  const { log } = table;
+  // A place, and no copy of what follows: a watch that stands keeps nothing of the log alive.
+  let place = log.placeAfter(after);
+  let told = after;
+  let inOneGo = 0;
 
-  /** The next event of the changes that were taken from the log. */
-  function taken(): WatchEvent | undefined {
-    for (let change = changes[at]; change !== undefined; change = changes[at]) {
-      at += 1;
-      cursor = change.resourceVersion;
+  /** The next event that the log holds; undefined also when enough was looked at in one go. */
+  function next(): WatchEvent | undefined {
+    for (let change = log.at(place); change !== undefined && inOneGo < SLICE; change = log.at(place)) {
+      place += 1;
+      inOneGo += 1;
+      told = change.resourceVersion;
       const event = change.key.startsWith(scope.prefix) ? eventOf(scope, change, make) : undefined;
       if (event !== undefined) return event;
     }
@@ -191,25 +210,25 @@ function changesAfter(reading: Reading, after: bigint, signal: AbortSignal): () 
         close();
         return END;
       }
-      // More may have come while the reader took these.
-      if (changes.length === SLICE) await nextTurn(signal).catch(() => undefined);
-      const more = table.log.after(cursor, SLICE);
-      if (more === undefined) {
+      if (place < log.first) {
         alarm.end(tooOld('too old resource version: the watch was read too slowly; list again'));
         continue;
       }
-      changes = more;
-      at = 0;
-      const event = taken();
+      const event = next();
       if (event !== undefined) return { done: false, value: event };
-      if (more.length > 0) continue;
+      if (log.at(place) !== undefined) {
+        inOneGo = 0;
+        await nextTurn(signal).catch(() => undefined);
+        continue;
+      }
       // Nothing is missing up to the position: all changes up to it are in the log before it moves.
-      if (bookmarkDue()) return { done: false, value: bookmarkOf(scope.resource, position() > cursor ? position() : cursor, false) };
+      if (bookmarkDue()) return { done: false, value: bookmarkOf(scope.resource, position() > told ? position() : told, false) };
       await alarm.heard();
+      inOneGo = 0;
     }
   }
   return () => {
-    const event = taken();
+    const event = alarm.ended === undefined && place >= log.first ? next() : undefined;
     return event === undefined ? take() : Promise.resolve({ done: false, value: event });
   };
 }

@@ -65,7 +65,10 @@ function byKey(objects: Iterable<StoredObject>): readonly StoredObject[] {
 /** Fails the test unless what the store recalls is what these events had made of these objects, and a watch from there tells the rest. */
 async function expectRecalled(store: Store, before: readonly StoredObject[], events: readonly StoreEvent[]): Promise<void> {
   for (const changes of [0, 1, 5, 17, 1000]) {
-    const { objects, resourceVersion } = await store.recall(changes, signal);
+    const pages = await Array.fromAsync(store.recall(changes, signal));
+    const resourceVersion = pages[0]?.resourceVersion ?? 0n;
+    expect(new Set(pages.map((page) => page.resourceVersion))).toEqual(new Set([resourceVersion]));
+    const objects = pages.flatMap((page) => page.objects);
     const then = new Map(before.map((object) => [object.key, object]));
     for (const event of events.filter((each) => versionOf(each) <= resourceVersion)) {
       if (event.type === 'put') then.set(event.object.key, event.object);

@@ -1,5 +1,6 @@
 import type { ICompare, IRequestOp, ITxnRequest, ITxnResponse } from 'etcd3';
 import { ApiError } from '../../apis/meta/api-error.ts';
+import { otherInstallation } from './etcd-identity.ts';
 import { encodeValue, FIRST_PUT_INDEX, headerOf, REMOVAL_INDEX, type EtcdCodec } from './etcd-codec.ts';
 import { revisionOf, WRITES_PER_REVISION, type StoreWrite, type WriteOutcome } from './store.ts';
 
@@ -29,9 +30,7 @@ export function transactionOf(batch: readonly StoreWrite[], codec: EtcdCodec, gu
 
 /** What the transaction says of each write. */
 export function outcomesOf(batch: readonly StoreWrite[], response: ITxnResponse, codec: EtcdCodec): readonly WriteOutcome[] {
-  if (!response.succeeded) {
-    throw new ApiError('ServiceUnavailable', 'etcd now holds another installation or a restored one; start this program again');
-  }
+  if (!response.succeeded) throw otherInstallation();
   const indexes = indexesOf(batch);
   const revision = BigInt(response.header.revision);
   return batch.map((write, at) => {

@@ -32,10 +32,13 @@ interface CuttingProxy {
   cuts(): number;
   /** From now on nothing that the server says arrives. */
   stall(): void;
+  /** Cuts the connections of now; the next ones lead to another port. */
+  leadTo(port: number): void;
   end(): Promise<void>;
 }
 
-async function startProxy(port: number): Promise<CuttingProxy> {
+async function startProxy(first: number): Promise<CuttingProxy> {
+  let port = first;
   const sockets = new Set<Socket>();
   let [left, times, cuts] = [Infinity, 0, 0];
   let bytes = 0;
@@ -75,6 +78,10 @@ async function startProxy(port: number): Promise<CuttingProxy> {
     stall: () => {
       stalled = true;
     },
+    leadTo: (other) => {
+      port = other;
+      for (const socket of sockets) socket.destroy();
+    },
     end: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -96,6 +103,16 @@ async function writeSome(store: Store, count: number, name: string): Promise<rea
 
 function versionsOf(revisions: readonly (readonly StoreEvent[])[]): readonly bigint[] {
   return revisions.flat().map(versionOf);
+}
+
+/** Fails the test unless the store knows that etcd holds something else than what it opened, whatever it is asked. */
+async function expectRefused(store: Store): Promise<void> {
+  const refused = { reason: 'ServiceUnavailable', message: expect.stringContaining('another installation') as string };
+  await expect(store.revision(signal)).rejects.toMatchObject(refused);
+  await expect(store.get('/before/1', signal)).rejects.toMatchObject(refused);
+  await expect(store.list('', signal)).rejects.toMatchObject(refused);
+  await expect(store.recall(10, signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+  await expect(store.write({ do: 'create', key: '/before/k', value: '' }, signal)).rejects.toMatchObject(refused);
 }
 
 requires('etcd')('with a real etcd', () => {
@@ -143,23 +160,41 @@ requires('etcd')('with a real etcd', () => {
     await store.close();
   }, 60_000);
 
-  test('a watch is Expired and writes are refused when etcd came back without its data', async () => {
+  test('reads and writes are refused when etcd came back without its data', async () => {
     const store = await open(freshPrefix());
     await writeSome(store, 20, 'lost');
-    const watched = store
-      .watch('', await store.revision(signal), signal)
-      [Symbol.asyncIterator]()
-      .next();
-    await Promise.all([
-      expect(watched).rejects.toMatchObject({ reason: 'Expired' }),
-      (async (): Promise<void> => {
-        await etcd.kill();
-        await etcd.wipe();
-        await etcd.start();
-      })(),
-    ]);
-    await expect(store.write({ do: 'create', key: '/k', value: '' }, signal)).rejects.toMatchObject({ reason: 'ServiceUnavailable' });
+    await etcd.kill();
+    await etcd.wipe();
+    await etcd.start();
+    await expectRefused(store);
     await store.close();
+  }, 60_000);
+
+  test('a store that is led to another etcd neither reads nor writes nor tells there, and goes on when it is led back', async () => {
+    const other = await startTestEtcd();
+    const prefix = freshPrefix();
+    const foreign = await open(prefix, other.endpoint);
+    await writeSome(foreign, 100, 'foreign');
+    const proxy = await startProxy(etcd.port);
+    const store = await open(prefix, proxy.endpoint);
+    const start = await store.revision(signal);
+    const taken = takeUntil(store, '', start, 44, signal);
+    const before = await writeSome(store, 20, 'before');
+
+    proxy.leadTo(other.port);
+    await expectRefused(store);
+    await writeSome(foreign, 100, 'more');
+    await expectRefused(store);
+    expect((await foreign.list('/before/', signal)).objects).toEqual([]);
+
+    proxy.leadTo(etcd.port);
+    // A write over the link that has just been cut might have taken effect; a read is simply asked again.
+    await store.revision(signal);
+    const after = await writeSome(store, 20, 'after');
+    expect(versionsOf(await taken)).toEqual([...before, ...after]);
+    await Promise.all([store.close(), foreign.close()]);
+    await proxy.end();
+    await other.end();
   }, 60_000);
 
   test('an object that another program wrote is an error that names its key', async () => {

@@ -30,6 +30,11 @@ export function parseIdentity(value: Buffer): StoredIdentity {
   }
 }
 
+/** Of a server whose endpoints lead to what it did not open. */
+export function otherInstallation(): ApiError {
+  return new ApiError('ServiceUnavailable', 'etcd now holds another installation or a restored one; start this program again');
+}
+
 /** Throws ApiError ServiceUnavailable for a store that no server may serve. */
 export function refuseUnusable({ state }: StoredIdentity): void {
   if (state === 'restoring') {

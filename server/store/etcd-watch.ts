@@ -10,6 +10,8 @@ export interface EtcdWatchOptions {
   readonly client: EtcdClient;
   readonly codec: EtcdCodec;
   readonly clock: Clock;
+  /** Rejects with ServiceUnavailable while etcd holds something else than what was opened. */
+  readonly verify: () => Promise<unknown>;
   readonly prefix: string;
   readonly after: bigint;
 }
@@ -69,7 +71,8 @@ function startOf(version: bigint, codec: EtcdCodec): bigint {
  * Rejects with Expired unless all changes after `version` are there. Asked before each opening, because etcd 3.4 leaves out removals
  * when it opens at the compacted revision, and tells old events to a watch from the future.
  */
-async function probe({ client, codec }: EtcdWatchOptions, version: bigint): Promise<void> {
+async function probe({ client, codec, verify }: EtcdWatchOptions, version: bigint): Promise<void> {
+  await verify();
   const expired = (cause?: unknown): ApiError =>
     new ApiError('Expired', `resourceVersion ${String(version)} is forgotten, or newer than this store; list again`, { cause });
   const before = startOf(version, codec) - 1n;

@@ -6,7 +6,7 @@ import { abortable } from './abortable.ts';
 import { mayShareTransaction, outcomesOf, transactionOf } from './etcd-batch.ts';
 import { createEtcdClient, isExhausted, isOutOfRange, type EtcdClient, type EtcdTls } from './etcd-client.ts';
 import { createEtcdCodec, DEFAULT_PREFIX, type EtcdCodec } from './etcd-codec.ts';
-import { identityKey, parseIdentity, refuseUnusable, type StoredIdentity } from './etcd-identity.ts';
+import { identityKey, otherInstallation, parseIdentity, refuseUnusable, type StoredIdentity } from './etcd-identity.ts';
 import { describeEtcd, type EtcdMet } from './etcd-version.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
@@ -63,12 +63,8 @@ export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): 
     const version = options.onMet === undefined ? '' : await abortable(client.version(), signal).catch(() => 'unknown');
     signal.throwIfAborted();
     options.onMet?.(describeEtcd(version));
-    // A server that outlives a restore of its etcd must not write to what it does not know.
-    const guard: ICompare = { key, target: 'Value', result: 'Equal', value };
-    return new EtcdStore(
-      { client, codec: createEtcdCodec(prefix, BigInt(offset)), guard, clock: options.clock },
-      { installation, incarnation },
-    );
+    const parts = { client, codec: createEtcdCodec(prefix, BigInt(offset)), opened: { key, value }, clock: options.clock };
+    return new EtcdStore(parts, { installation, incarnation });
   } catch (error) {
     client.close();
     throw error;
@@ -98,7 +94,8 @@ async function readIdentity(client: EtcdClient, key: Buffer): Promise<Buffer> {
 interface EtcdParts {
   readonly client: EtcdClient;
   readonly codec: EtcdCodec;
-  readonly guard: ICompare;
+  /** The identity: a server that outlives a restore of its etcd, or is led to another one, must neither write nor read what it does not know. */
+  readonly opened: { readonly key: Buffer; readonly value: Buffer };
   readonly clock: Clock;
 }
 
@@ -122,17 +119,26 @@ class EtcdStore implements Store {
   }
 
   async get(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-    const { kvs } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key(key) }, call)), signal);
-    const [pair] = kvs;
+    const asked = { compare: [this.#guard()], success: [{ request_range: { key: this.#parts.codec.key(key) } }] };
+    const { succeeded, responses } = await this.#read((client) => client.read((kv, call) => kv.txn(asked, call)), signal);
+    if (!succeeded) throw otherInstallation();
+    const pair = responses[0]?.response_range.kvs[0];
     return pair === undefined ? undefined : this.#parts.codec.object(pair);
   }
 
-  list(prefix: string, signal: AbortSignal): Promise<StoredList> {
+  async list(prefix: string, signal: AbortSignal): Promise<StoredList> {
+    await this.#read((client) => this.#verified(client), signal);
     return this.#read((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
   }
 
-  recall(changes: number, signal: AbortSignal): Promise<StoredList> {
-    return this.#read((client) => recallEtcd(client, this.#parts.codec, changes, signal), signal);
+  async *recall(changes: number, signal: AbortSignal): AsyncGenerator<StoredList, void, undefined> {
+    await this.#read((client) => this.#verified(client), signal);
+    const pages = recallEtcd(this.#parts.client, this.#parts.codec, changes, signal);
+    for (;;) {
+      const next = await this.#read(() => pages.next(), signal);
+      if (next.done === true) return;
+      yield next.value;
+    }
   }
 
   async *outline(signal: AbortSignal): AsyncGenerator<OutlinePage, void, undefined> {
@@ -154,7 +160,7 @@ class EtcdStore implements Store {
   }
 
   async revision(signal: AbortSignal): Promise<bigint> {
-    const { header } = await this.#read((client) => client.read((kv, call) => kv.range({ key: this.#parts.codec.key('') }, call)), signal);
+    const { header } = await this.#read((client) => this.#verified(client), signal);
     return lastOf(header.revision, this.#parts.codec);
   }
 
@@ -163,7 +169,8 @@ class EtcdStore implements Store {
   }
 
   async *watch(prefix: string, after: bigint, signal: AbortSignal): AsyncGenerator<readonly StoreEvent[], void, undefined> {
-    const options = { ...this.#parts, prefix, after };
+    const { client, codec, clock } = this.#parts;
+    const options = { client, codec, clock, prefix, after, verify: () => this.#verified(client) };
     yield* watchEtcd(options, AbortSignal.any([signal, this.#open.signal]));
   }
 
@@ -191,9 +198,21 @@ class EtcdStore implements Store {
   }
 
   async #commit(batch: readonly StoreWrite[]): Promise<readonly WriteOutcome[]> {
-    const { client, codec, guard } = this.#parts;
-    const response = await client.write((kv, call) => kv.txn(transactionOf(batch, codec, guard), call));
+    const { client, codec } = this.#parts;
+    const response = await client.write((kv, call) => kv.txn(transactionOf(batch, codec, this.#guard()), call));
     return outcomesOf(batch, response, codec);
+  }
+
+  #guard(): ICompare {
+    return { ...this.#parts.opened, target: 'Value', result: 'Equal' };
+  }
+
+  /** What etcd says of the identity, when it is the one that was opened. */
+  async #verified(client: EtcdClient): Promise<IRangeResponse> {
+    const { key, value } = this.#parts.opened;
+    const found = await client.read((kv, call) => kv.range({ key }, call));
+    if (found.kvs[0]?.value.equals(value) !== true) throw otherInstallation();
+    return found;
   }
 
   #read<T>(call: (client: EtcdClient) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -218,7 +237,12 @@ async function listEtcd(client: EtcdClient, codec: EtcdCodec, prefix: string, si
  * etcd tells neither how far its history reaches nor how many changes a revision holds: the one is found by trying, and most changes
  * that come many in a revision show as growth.
  */
-async function recallEtcd(client: EtcdClient, codec: EtcdCodec, changes: number, signal: AbortSignal): Promise<StoredList> {
+async function* recallEtcd(
+  client: EtcdClient,
+  codec: EtcdCodec,
+  changes: number,
+  signal: AbortSignal,
+): AsyncGenerator<StoredList, void, undefined> {
   const now = await countAt(client, codec, undefined);
   if (now === undefined) throw new ApiError('InternalError', 'etcd does not know its newest revision');
   let [back, tooFar] = [0, Math.min(changes, Number(now.header.revision) - 1) + 1];
@@ -228,14 +252,9 @@ async function recallEtcd(client: EtcdClient, codec: EtcdCodec, changes: number,
     if (then !== undefined && Math.abs(Number(now.count) - Number(then.count)) <= changes) back = next;
     else tooFar = next;
   }
-  try {
-    if (back > 0)
-      return await listOnce(client, codec, { prefix: '', revision: String(BigInt(now.header.revision) - BigInt(back)) }, signal);
-  } catch (error) {
-    // Another server has just let etcd forget that.
-    if (!isOutOfRange(error)) throw error;
-  }
-  return listEtcd(client, codec, '', signal);
+  // Where another server lets etcd forget that meanwhile, the caller begins again.
+  if (back > 0) yield* pagesOf(client, codec, { prefix: '', revision: String(BigInt(now.header.revision) - BigInt(back)) }, signal);
+  else yield await listEtcd(client, codec, '', signal);
 }
 
 /** How many objects there were at a revision; undefined where history does not reach back that far. */
@@ -255,25 +274,46 @@ interface ListRequest {
   readonly revision?: string;
 }
 
-/** All pages as of one revision. */
-async function listOnce(client: EtcdClient, codec: EtcdCodec, request: ListRequest, signal: AbortSignal): Promise<StoredList> {
+/** All pages as of one revision; the next is read while the caller works on one. */
+async function* pagesOf(
+  client: EtcdClient,
+  codec: EtcdCodec,
+  request: ListRequest,
+  signal: AbortSignal,
+): AsyncGenerator<StoredList, void, undefined> {
   const range = codec.range(request.prefix);
-  const objects: StoredObject[] = [];
-  let { key } = range;
   let { revision } = request;
   let limit = FIRST_PAGE;
+  const read = (key: Buffer): Promise<IRangeResponse> =>
+    readPage(client, { ...range, key, limit, ...(revision === undefined ? {} : { revision }) });
+  let coming = read(range.key);
   for (;;) {
+    const page: IRangeResponse = await coming;
     signal.throwIfAborted();
-    const page = await readPage(client, { ...range, key, limit, ...(revision === undefined ? {} : { revision }) });
     revision ??= page.header.revision;
-    for (const pair of page.kvs) objects.push(codec.object(pair));
     const last = page.kvs.at(-1);
-    if (!page.more || last === undefined) return { resourceVersion: lastOf(revision, codec), objects };
-    key = Buffer.concat([last.key, Buffer.from([0])]);
-    const bytes = page.kvs.reduce((sum, pair) => sum + pair.value.length, 0);
-    const fitting = Math.floor((PAGE_BYTES * page.kvs.length) / Math.max(bytes, 1));
-    limit = Math.max(FIRST_PAGE, Math.min(fitting, limit * 4, GREATEST_PAGE));
+    const more = page.more && last !== undefined;
+    if (more) {
+      const bytes = page.kvs.reduce((sum, pair) => sum + pair.value.length, 0);
+      const fitting = Math.floor((PAGE_BYTES * page.kvs.length) / Math.max(bytes, 1));
+      limit = Math.max(FIRST_PAGE, Math.min(fitting, limit * 4, GREATEST_PAGE));
+      coming = read(Buffer.concat([last.key, Buffer.from([0])]));
+      // Heard of with the next page, if the caller comes for it.
+      coming.catch(() => undefined);
+    }
+    yield { resourceVersion: lastOf(revision, codec), objects: page.kvs.map((pair) => codec.object(pair)) };
+    if (!more) return;
   }
+}
+
+async function listOnce(client: EtcdClient, codec: EtcdCodec, request: ListRequest, signal: AbortSignal): Promise<StoredList> {
+  const objects: StoredObject[] = [];
+  let resourceVersion = 0n;
+  for await (const page of pagesOf(client, codec, request, signal)) {
+    ({ resourceVersion } = page);
+    for (const object of page.objects) objects.push(object);
+  }
+  return { resourceVersion, objects };
 }
 
 interface PageRequest {

@@ -161,7 +161,7 @@ test('a store of the first format keeps its objects, and forgets the history tha
   expect((await store.list('', signal)).objects).toEqual([object]);
   await expect(store.watch('', 0n, signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'Expired' });
   await store.write({ do: 'replace', key: '/k', value: '2', resourceVersion }, signal);
-  expect(await store.recall(10, signal)).toEqual({ resourceVersion: resourceVersion | 63n, objects: [object] });
+  expect(await Array.fromAsync(store.recall(10, signal))).toEqual([{ resourceVersion: resourceVersion | 63n, objects: [object] }]);
   await store.close();
 });
 

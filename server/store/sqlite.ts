@@ -102,12 +102,12 @@ class SqliteStore implements Store {
     return { resourceVersion: this.#lastOf(revision), objects };
   }
 
-  async recall(changes: number, signal: AbortSignal): Promise<StoredList> {
+  async *recall(changes: number, signal: AbortSignal): AsyncGenerator<StoredList, void, undefined> {
     const objects: StoredObject[] = [];
     const revision = await this.#ask('recall', changes, signal, (part) => {
       for (const object of part) objects.push(this.#object(object));
     });
-    return { resourceVersion: this.#lastOf(revision), objects };
+    yield { resourceVersion: this.#lastOf(revision), objects };
   }
 
   async revision(signal: AbortSignal): Promise<bigint> {

@@ -14,9 +14,9 @@ export interface Store {
   list(prefix: string, signal: AbortSignal): Promise<StoredList>;
   /**
    * All objects, in any order, as of one moment that lies up to about `changes` changes back, and no further than history reaches: a watch
-   * after its version tells what has changed since.
+   * after its version tells what has changed since. In one or more pages of that version, of which the next is read while one is worked on.
    */
-  recall(changes: number, signal: AbortSignal): Promise<StoredList>;
+  recall(changes: number, signal: AbortSignal): AsyncIterable<StoredList>;
   /**
    * All keys as of one moment, in pages at a gentle pace. Only where a watch of this store is known to lose changes: whoever follows one
    * compares with it now and then.
