@@ -28,7 +28,13 @@ export interface RateJob {
   readonly connections: number;
   readonly perSecond: number;
   readonly seconds: number;
-  readonly watch?: { readonly path: string; readonly watchers: number; readonly stalled: number };
+  readonly watch?: {
+    readonly path: string;
+    readonly watchers: number;
+    /** Watchers that read nothing, and have been sent so many changes before as make them hang. */
+    readonly stalled: number;
+    readonly filling: number;
+  };
 }
 
 /** What a load generator can be told to do. */

@@ -101,6 +101,23 @@ async function settled(watchers: Watchers): Promise<void> {
   }
 }
 
+/** Until then a watch tells of what was there before it. */
+const QUIET_MS = 300;
+
+async function begun(watchers: Watchers): Promise<void> {
+  for (let before = -1, now = watchers.bytes(); now !== before; now = watchers.bytes()) {
+    before = now;
+    await delay(QUIET_MS);
+  }
+}
+
+/** Changes without a number: whoever reads does not count them. */
+async function fill({ target, shape }: RateJob, count: number): Promise<void> {
+  if (shape.verb !== 'patch-sequence') throw new Error(`stalled watchers are not filled by ${shape.verb}`);
+  const { namespace, objects } = shape;
+  await closedLoop({ kind: 'closed', target, shape: { verb: 'patch-status', namespace, objects }, clients: 16, count });
+}
+
 async function atRate(job: RateJob): Promise<Outcome> {
   const { path, watchers: healthy, stalled } = job.watch ?? { path: '', watchers: 0, stalled: 0 };
   const watching = await openAll(job, healthy);
@@ -112,6 +129,11 @@ async function atRate(job: RateJob): Promise<Outcome> {
   for (const connection of hanging) {
     await connection.stream(request, () => undefined);
     connection.stall();
+  }
+  if (watchers !== undefined) await begun(watchers);
+  if (job.watch !== undefined && job.watch.filling > 0 && watchers !== undefined) {
+    await fill(job, job.watch.filling);
+    await begun(watchers);
   }
   const tally = newTally();
   const start = performance.now();

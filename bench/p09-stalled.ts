@@ -2,6 +2,9 @@ import { usage } from './processes.ts';
 import { makeMachines, watchedWrites } from './watched-writes.ts';
 import { scaled, type Workload } from './workload.ts';
 
+/** More than the sockets of a watcher that reads nothing hold, of changes of 1.4 KB. */
+const FILLING = 4_000;
+
 /** P9: what watchers that hang cost one that does not. */
 export const STALLED: Workload = {
   id: 'P9',
@@ -10,12 +13,12 @@ export const STALLED: Workload = {
   peerRounds: 1,
   targets: [{ says: '<= 1 ms added at p99', figure: 'addedMs', of: 'absolute', atMost: 1 }],
   async run(side, { round, scale }) {
-    const namespace = `p9-${round}`;
-    const writes = { namespace, objects: 100, perSecond: 100, seconds: scaled(4, scale, 3), watchers: 1 };
-    await makeMachines(side, namespace, writes.objects);
+    const writes = { namespace: `p9-${round}`, objects: 100, perSecond: 200, seconds: scaled(6, scale, 3), watchers: 1 };
+    const stalled = { ...writes, namespace: `p9-${round}-stalled`, stalled: 100, filling: FILLING };
+    for (const { namespace, objects } of [writes, stalled]) await makeMachines(side, namespace, objects);
     const alone = await watchedWrites(side, writes);
     const before = await usage(side.pid());
-    const beside = await watchedWrites(side, { ...writes, stalled: 100 });
+    const beside = await watchedWrites(side, stalled);
     const after = await usage(side.pid());
     return {
       aloneP99: alone.events.latency.p99,

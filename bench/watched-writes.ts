@@ -24,7 +24,9 @@ export interface WatchedWrites {
   readonly perSecond: number;
   readonly seconds: number;
   readonly watchers: number;
+  /** Others that hang, and how many changes make them hang: of objects that have seen no numbered write. */
   readonly stalled?: number;
+  readonly filling?: number;
 }
 
 /** Writes at a rate while others watch, and fails unless watchers were sent each event. */
@@ -32,9 +34,9 @@ export async function watchedWrites(
   side: Side,
   writes: WatchedWrites,
 ): Promise<Outcome & { readonly events: NonNullable<Outcome['events']> }> {
-  const { namespace, objects, perSecond, seconds, watchers, stalled = 0 } = writes;
+  const { namespace, objects, perSecond, seconds, watchers, stalled = 0, filling = 0 } = writes;
   const shape = { verb: 'patch-sequence', namespace, objects } as const;
-  const watch = { path: `${machinesPath(namespace)}?watch=true`, watchers, stalled };
+  const watch = { path: `${machinesPath(namespace)}?watch=true`, watchers, stalled, filling };
   // As many connections as keep the rate when an answer takes 60 ms.
   const connections = Math.min(32, Math.max(4, Math.ceil(perSecond / 16)));
   const outcome = sound(await side.load({ kind: 'rate', shape, connections, perSecond, seconds, watch }));

@@ -7,8 +7,10 @@ export interface Watchers {
   /** The write with this number is acknowledged now. */
   acknowledged(number: number): void;
   readonly expected: number;
-  /** How many events have come. */
+  /** How many events of numbered writes have come. */
   delivered(): number;
+  /** How many bytes have come. */
+  bytes(): number;
   result(): {
     readonly expected: number;
     readonly delivered: number;
@@ -66,6 +68,7 @@ export async function openWatchers(connections: readonly Connection[], request: 
   let early = 0;
   const times: number[] = [];
   let arrived = 0;
+  let bytes = 0;
   await Promise.all(
     connections.map(async (connection, index) => {
       const counts = seen[index] ?? new Uint8Array(total);
@@ -76,13 +79,17 @@ export async function openWatchers(connections: readonly Connection[], request: 
         if (at === 0) early += 1;
         else if (times.length < MAX_TIMES) times.push(performance.now() - at);
       });
-      const status = await connection.stream(request, read);
+      const status = await connection.stream(request, (piece) => {
+        bytes += piece.length;
+        read(piece);
+      });
       if (status !== 200) throw new Error(`a watch is answered with ${status}`);
     }),
   );
   return {
     expected: total * connections.length,
     delivered: () => arrived,
+    bytes: () => bytes,
     acknowledged(number) {
       acknowledgedAt[number] = performance.now();
     },
