@@ -13,23 +13,30 @@ export interface ItemShape {
   readonly text: (entry: Entry) => string;
 }
 
-/** Characters of one piece: long enough to be cheap, short enough that nobody waits for it. */
-const PIECE = 256 * 1024;
+/** Bytes of one piece: long enough to be cheap, short enough that nobody waits for it. */
+const PIECE_BYTES = 256 * 1024;
+/** What a character of a string may take in UTF-8. */
+const CHARACTER_BYTES = 3;
 
-function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<string> {
-  let parts = [JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2)];
+/** Bytes, and no strings as long as a piece: those would outlive the collections of young garbage, and the collection of old stops everybody. */
+function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<Uint8Array> {
+  let piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let length = 0;
-  for (const [index, entry] of entries.entries()) {
-    const item = text(entry);
-    parts.push(index === 0 ? item : `,${item}`);
-    length += item.length;
-    if (length < PIECE) continue;
-    yield parts.join('');
-    parts = [];
-    length = 0;
+  const texts = (function* () {
+    yield JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2);
+    for (const [index, entry] of entries.entries()) yield index === 0 ? text(entry) : `,${text(entry)}`;
+    yield ']}';
+  })();
+  for (const next of texts) {
+    const bytes = next.length * CHARACTER_BYTES;
+    if (length + bytes > piece.length && length > 0) {
+      yield piece.subarray(0, length);
+      piece = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, bytes));
+      length = 0;
+    } else if (bytes > piece.length) piece = Buffer.allocUnsafeSlow(bytes);
+    length += piece.write(next, length);
   }
-  parts.push(']}');
-  yield parts.join('');
+  yield piece.subarray(0, length);
 }
 
 /** A list as an answer whose items are made one by one while it is sent. */
