@@ -77,18 +77,19 @@ function peerProgram(): string {
 
 async function measure(workload: Workload, side: Side, folder: string, circumstances: Circumstances): Promise<Measured> {
   const about = { workload: workload.id, round: circumstances.round, side: side.name, machine: machineState(folder) };
+  const start = performance.now();
+  const took = (): number => (performance.now() - start) / 1_000;
   try {
     const sample: Sample = await workload.run(side, circumstances);
     const figures = Object.entries(sample).map(([name, value]) => `${name} ${number(value)}`);
     const { load, fsyncP50Ms } = about.machine;
-    console.log(
-      `${workload.id} round ${about.round} ${side.name.padEnd(11)} load ${number(load)} fsync ${number(fsyncP50Ms)} ms | ${figures.join(', ')}`,
-    );
-    return { ...about, sample };
+    const state = `${number(took())} s load ${number(load)} fsync ${number(fsyncP50Ms)} ms`;
+    console.log(`${workload.id} round ${about.round} ${side.name.padEnd(11)} ${state} | ${figures.join(', ')}`);
+    return { ...about, seconds: took(), sample };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     console.log(`${workload.id} round ${about.round} ${side.name}: FAILED: ${failure}`);
-    return { ...about, failure };
+    return { ...about, seconds: took(), failure };
   }
 }
 
