@@ -38,9 +38,13 @@ export interface SimOptions {
   readonly worldFile: string;
   readonly clock: Clock;
   readonly version: string;
+  /** A new id of so many random bytes, in hexadecimal; from the machine's own chance where it is not given. */
+  readonly newId?: (bytes: number) => string;
   /** Ends the process, for the fault `die`; absent in simulations: the call hangs. */
   readonly die?: () => void;
 }
+
+const randomId = (bytes: number): string => randomBytes(bytes).toString('hex');
 
 /** A simulated data centre behind the driver contract. */
 export interface SimDriver {
@@ -50,8 +54,7 @@ export interface SimDriver {
   close(): void;
 }
 
-function simIdentity(version: string): Immediate<IdentityService> {
-  const instance = randomBytes(8).toString('hex');
+function simIdentity(version: string, instance: string): Immediate<IdentityService> {
   return {
     getInfo: () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk'] }),
     getCapabilities: () => CAPABILITIES,
@@ -61,17 +64,17 @@ function simIdentity(version: string): Immediate<IdentityService> {
 }
 
 /** A driver on the world in `worldFile`; several, in several processes, may share one world. Throws where the file cannot be opened. */
-export function createSimDriver({ worldFile, clock, version, die = () => undefined }: SimOptions): SimDriver {
+export function createSimDriver({ worldFile, clock, version, newId = randomId, die = () => undefined }: SimOptions): SimDriver {
   const world = openWorld(worldFile);
   const ending = new AbortController();
-  const sessions = createSessionTable();
+  const sessions = createSessionTable(newId);
   const hub = createEventHub();
-  const sim: Sim = { world, clock, sessions, changed: createHints(hub, sessions, clock, ending.signal) };
+  const sim: Sim = { world, clock, sessions, newId, changed: createHints(hub, sessions, clock, ending.signal) };
   const faults = createFaults(clock, die);
   const before = clock.now() - TOMBSTONE_MS;
   world.write(() => world.run("DELETE FROM tombstones WHERE json_extract(doc, '$.atMs') < ?", before));
   const services = {
-    identity: simIdentity(version),
+    identity: simIdentity(version, newId(8)),
     session: simSessions(sim),
     host: simHosts(sim),
     machine: simMachines(sim),

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { HostService, PoolService, SessionService } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import { checkFence, checkUid } from '../contract/names.ts';
@@ -40,7 +39,7 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
         }
         const read = readHostConfig(config);
         const hostId = read.hostId === '' ? `sim-host-${uid}` : read.hostId;
-        const bootId = hostDoc(sim.world, uid)?.bootId ?? randomBytes(8).toString('hex');
+        const bootId = hostDoc(sim.world, uid)?.bootId ?? sim.newId(8);
         return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read });
       });
       const session = sim.sessions.open(endpoint);

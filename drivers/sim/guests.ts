@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { StopCause } from '../contract/machine.ts';
 import { UNSEEN_OBJECT } from '../contract/fence-check.ts';
 import { diskDoc, diskDocs, hostDoc, hostDocs, machineDoc, machineDocs, poolDoc } from './documents.ts';
@@ -34,7 +33,7 @@ export function powerLoss(sim: Sim, hostUid: string): void {
     const host = hostDoc(sim.world, hostUid);
     if (host === undefined) throw new Error(`there is no host ${hostUid}`);
     for (const machine of machineDocs(sim.world, hostUid)) halt(sim, hostUid, settled(machine, sim.clock.now()), 'crashed');
-    sim.world.put('endpoints', 'machine', hostUid, { ...host, bootId: randomBytes(8).toString('hex') });
+    sim.world.put('endpoints', 'machine', hostUid, { ...host, bootId: sim.newId(8) });
     sim.changed('host', hostUid, '');
   });
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Category, DriverEvent, EndpointRef } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 
@@ -22,14 +21,14 @@ export interface SessionTable {
 
 const MAX_SESSIONS = 100_000;
 
-/** A table without sessions. */
-export function createSessionTable(): SessionTable {
+/** A table without sessions; `newId` makes their ids. */
+export function createSessionTable(newId: (bytes: number) => string): SessionTable {
   const sessions = new Map<string, OpenEndpoint & { readonly draining: boolean }>();
   const byEndpoint = new Map<string, string>();
   return {
     open({ category, uid }) {
       const key = `${category}/${uid}`;
-      const session = byEndpoint.get(key) ?? randomBytes(12).toString('hex');
+      const session = byEndpoint.get(key) ?? newId(12);
       if (sessions.size >= MAX_SESSIONS)
         throw new DriverError('RESOURCE_EXHAUSTED', 'NO_CAPACITY', `at most ${MAX_SESSIONS} sessions may be open`);
       sessions.set(session, { session, category, uid, draining: false });

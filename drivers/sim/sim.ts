@@ -13,6 +13,8 @@ export interface Sim {
   readonly world: World;
   readonly clock: Clock;
   readonly sessions: SessionTable;
+  /** A new id of so many random bytes, in hexadecimal. */
+  readonly newId: (bytes: number) => string;
   /** Something on an endpoint changed now, and will by itself at each of `atMs`: tells those who watch. */
   changed(type: DriverEvent['type'], endpointUid: string, uid: string, atMs?: readonly number[]): void;
 }

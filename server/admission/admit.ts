@@ -168,14 +168,14 @@ function finalize(resource: Resource, { fields: sent }: Read, before: ApiObject)
 
 /** Admission for all kinds; each kind's schema and rules are compiled when it is first needed. */
 export function createAdmission(structuralSchemaOf: (kind: KindDefinition) => StructuralSchema): Admission {
-  const compiled = new Map<Resource, Checks>();
+  const compiled = new Map<KindDefinition, Checks>();
 
   function checksOf(resource: Resource): Checks {
-    const known = compiled.get(resource);
+    const known = compiled.get(resource.kind);
     if (known !== undefined) return known;
     const schema = structuralSchemaOf(resource.kind);
     const checks = { schema, rules: compileRules(resource.kind.rules, schema) };
-    compiled.set(resource, checks);
+    compiled.set(resource.kind, checks);
     return checks;
   }
 

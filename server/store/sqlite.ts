@@ -24,11 +24,13 @@ import {
   type WriteOutcome,
 } from './store.ts';
 import { createWatchHub, versionOf, type HistoryPage, type WatchHub } from './watch-hub.ts';
-import { createWriteQueue, type WriteQueue } from './write-queue.ts';
+import { createWriteQueue, type Soon, type WriteQueue } from './write-queue.ts';
 
 export interface SqliteOptions {
   /** A path, or ":memory:" for a store that ends with the process and runs on the caller's thread. */
   readonly file: string;
+  /** When gathered writes are made durable; see WriteQueueOptions. */
+  readonly soon?: Soon;
 }
 
 const WAITING_WRITES = 4096;
@@ -43,7 +45,7 @@ export async function openSqliteStore(options: SqliteOptions, signal: AbortSigna
   try {
     const { installation, incarnation, offset } = await link.ask('identity', undefined);
     const revision = await link.ask('revision', undefined);
-    return new SqliteStore(link, { installation, incarnation }, BigInt(offset), revision);
+    return new SqliteStore(link, { installation, incarnation }, { offset: BigInt(offset), revision, soon: options.soon });
   } catch (error) {
     // Else its thread would keep the process, and the file, for nobody.
     await link.ask('close', undefined).catch(() => undefined);
@@ -55,6 +57,12 @@ export async function openSqliteStore(options: SqliteOptions, signal: AbortSigna
 async function linkMemory(): Promise<EngineLink> {
   const { openEngine } = await import('./sqlite-engine.ts');
   return linkEngine(openEngine(':memory:'));
+}
+
+interface Opened {
+  readonly offset: bigint;
+  readonly revision: number;
+  readonly soon: Soon | undefined;
 }
 
 class SqliteStore implements Store {
@@ -70,7 +78,7 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
 
-  constructor(link: EngineLink, identity: StoreIdentity, offset: bigint, revision: number) {
+  constructor(link: EngineLink, identity: StoreIdentity, { offset, revision, soon }: Opened) {
     this.identity = identity;
     this.#link = link;
     this.#offset = offset;
@@ -82,6 +90,7 @@ class SqliteStore implements Store {
       parallel: 1,
       limit: WAITING_WRITES,
       batchWrites: Number(WRITES_PER_REVISION),
+      ...(soon !== undefined && { soon }),
     });
     link.onFailure((error) => {
       this.#hub.end(error);

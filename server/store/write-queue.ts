@@ -10,6 +10,9 @@ export interface WriteQueue {
   drain(error: ApiError): Promise<void>;
 }
 
+/** Does something when it is its turn: a simulation owns turns as it owns time. */
+export type Soon = (then: () => void) => void;
+
 export interface WriteQueueOptions {
   /** Makes the batch durable and gives one outcome for each write; a rejection is that of every write in it. */
   readonly commit: (batch: readonly StoreWrite[]) => Promise<readonly WriteOutcome[]>;
@@ -21,6 +24,8 @@ export interface WriteQueueOptions {
   readonly limit: number;
   /** Writes of one batch, at most 64. */
   readonly batchWrites: number;
+  /** Calls back when all requests that have come in by now have been read, so that they share the batch; setImmediate where it is not given. */
+  readonly soon?: Soon;
 }
 
 const BATCH_BYTES = 1024 * 1024;
@@ -35,6 +40,7 @@ interface Pending {
 /** A queue over `commit` that sends what gathered while the batch before was under way. */
 export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   const limit = Math.min(options.batchWrites, Number(WRITES_PER_REVISION));
+  const soon = options.soon ?? setImmediate;
   const waiting = new Set<Pending>();
   const idle: (() => void)[] = [];
   let running = 0;
@@ -44,8 +50,7 @@ export function createWriteQueue(options: WriteQueueOptions): WriteQueue {
   function schedule(): void {
     if (scheduled || running >= options.parallel || waiting.size === 0) return;
     scheduled = true;
-    // When all requests that have come in by now have been read, so that they share the batch.
-    setImmediate(() => {
+    soon(() => {
       scheduled = false;
       void send(gather(waiting, limit, options.mayJoin));
       schedule();

@@ -3,7 +3,7 @@ import type { Clock } from '../../apis/meta/clock.ts';
 import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiRequest, ApiResponse, ApiStream, Transport } from '../../apis/meta/request.ts';
 import { structuralSchemaOf } from '../../apis/structural.ts';
-import { createAdmission } from '../admission/admit.ts';
+import { createAdmission, type Admission } from '../admission/admit.ts';
 import { createWatchCache, HISTORY, type WatchCache } from '../registry/cache.ts';
 import type { ChangeLogLimits } from '../registry/change-log.ts';
 import { forbidden, methodNotAllowed, noSuchPath } from '../registry/refusals.ts';
@@ -35,6 +35,8 @@ export interface ApiOptions {
   readonly newUid: () => string;
   /** Five lower-case letters or digits, for generateName. */
   readonly newSuffix: () => string;
+  /** Compiled from the schemas of the kinds where it is not given: whoever opens very many APIs shares one. */
+  readonly admission?: Admission;
   /** By the groups of STATIC_POLICY where it is not given. */
   readonly authorize?: Authorize;
   /** Asked in this order. */
@@ -155,7 +157,7 @@ export function createApi(options: ApiOptions): Api {
   const registry = createRegistry(store, cache, clock, freeze);
   const services: Services = {
     registry,
-    admission: createAdmission(structuralSchemaOf),
+    admission: options.admission ?? createAdmission(structuralSchemaOf),
     clock,
     namespaces: resources.find(isNamespaces),
     newUid,

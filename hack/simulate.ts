@@ -1,0 +1,162 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { boundaryNamed, nameOf } from '../test/simulation/boundary.ts';
+import { tryBoundary } from '../test/simulation/exhaust.ts';
+import { referenceFor, type Failure, type Job, type JobResult } from '../test/simulation/jobs.ts';
+import { doAll } from '../test/simulation/pool.ts';
+import type { Outcome } from '../test/simulation/run.ts';
+import { SCENARIOS } from '../test/simulation/scenarios/all.ts';
+import { idleSpeed, loadSpeed } from '../test/simulation/speed.ts';
+import { trySeed } from '../test/simulation/try-seed.ts';
+
+const USAGE = `node hack/simulate.ts --exhaustive [--scenario NAME] [--seed N] [--sample K/N]   every boundary, or the K-th of N parts of them
+node hack/simulate.ts --seeds COUNT [--from N]                                   random stories with random faults
+node hack/simulate.ts --seed N [--scenario NAME [--boundary NAME]]               one run, with its trace
+node hack/simulate.ts --hunt                                                     a part of everything, up to the first failure
+node hack/simulate.ts --speed                                                    how much faster than the real clock`;
+const PER_JOB = 20;
+const SHOWN = 5;
+/** How often it says how far it is. */
+const SAYS = 200;
+const SEED = 1;
+/** A hunt tries every seventh boundary, and then so many seeds. */
+const HUNTED = 7;
+const HUNTED_SEEDS = 40;
+
+const { values } = parseArgs({
+  options: {
+    exhaustive: { type: 'boolean' },
+    hunt: { type: 'boolean' },
+    speed: { type: 'boolean' },
+    scenario: { type: 'string' },
+    boundary: { type: 'string' },
+    sample: { type: 'string' },
+    seeds: { type: 'string' },
+    seed: { type: 'string' },
+    from: { type: 'string' },
+    threads: { type: 'string' },
+  },
+});
+
+function show({ replay, why, hash, tail }: Failure): void {
+  console.log(`\nFAILED ${replay} (trace ${hash})\n  ${why.join('\n  ')}`);
+  console.log(`the end of its trace:\n  ${tail.join('\n  ')}\nagain: node hack/simulate.ts ${replay}`);
+}
+
+interface Total {
+  tried: number;
+  simulatedMs: number;
+  settledMs: number;
+  readonly failures: Failure[];
+}
+
+async function doJobs(jobs: readonly Job[], what: string): Promise<boolean> {
+  const total: Total = { tried: 0, simulatedMs: 0, settledMs: 0, failures: [] };
+  const beganMs = performance.now();
+  await doAll(jobs, Number(values.threads ?? availableParallelism()), (result: JobResult) => {
+    total.tried += result.tried;
+    if (total.tried % SAYS === 0) console.log(`${total.tried} tried in ${((performance.now() - beganMs) / 1000).toFixed(0)} s`);
+    total.simulatedMs += result.simulatedMs;
+    total.settledMs = Math.max(total.settledMs, result.settledMs);
+    for (const failure of result.failures) {
+      total.failures.push(failure);
+      if (total.failures.length <= SHOWN) show(failure);
+      else console.log(`FAILED ${failure.replay}: ${failure.why[0] ?? ''}`);
+    }
+  });
+  const seconds = (performance.now() - beganMs) / 1000;
+  const good = total.tried - total.failures.length;
+  console.log(
+    `${good} of ${total.tried} ${what} converge, in ${seconds.toFixed(1)} s; ${(total.simulatedMs / 1000 / seconds).toFixed(0)} times faster ` +
+      `than the real clock; all was quiet at the latest ${(total.settledMs / 1000).toFixed(0)} simulated seconds after the last fault`,
+  );
+  return total.failures.length === 0;
+}
+
+function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+async function exhaust(seed: number): Promise<boolean> {
+  const [part = 0, parts = 1] = (values.sample ?? '0/1').split('/').map(Number);
+  const jobs: Job[] = [];
+  let all = 0;
+  for (const { name } of SCENARIOS.filter((one) => values.scenario === undefined || one.name === values.scenario)) {
+    const { boundaries } = await referenceFor(name, seed);
+    const mine = boundaries.filter((_, at) => (all + at) % parts === part % parts).map(nameOf);
+    all += boundaries.length;
+    jobs.push(...chunks(mine, PER_JOB).map((some) => ({ do: 'boundaries' as const, scenario: name, seed, boundaries: some })));
+    console.log(`${name}: ${boundaries.length} boundaries`);
+  }
+  return doJobs(jobs, `boundaries (part ${part % parts} of ${parts}, of ${all} in all, seed ${seed})`);
+}
+
+function tell({ hash, lines, tail, simulatedMs, settledMs }: Outcome, why: readonly string[]): boolean {
+  console.log(tail.join('\n'));
+  console.log(
+    `trace ${hash}, ${lines} lines, ${(simulatedMs / 1000).toFixed(0)} s simulated, quiet after ${(settledMs / 1000).toFixed(0)} s`,
+  );
+  console.log(why.length === 0 ? 'converged' : `FAILED\n  ${why.join('\n  ')}`);
+  return why.length === 0;
+}
+
+async function one(seed: number): Promise<boolean> {
+  const { scenario, boundary } = values;
+  if (scenario === undefined) {
+    const { outcome, why } = await trySeed(seed);
+    return tell(outcome, why);
+  }
+  const reference = await referenceFor(scenario, seed);
+  if (boundary === undefined) return tell(reference.outcome, []);
+  const { outcome, why } = await tryBoundary(reference, seed, boundaryNamed(boundary));
+  return tell(outcome, why);
+}
+
+/** True where nothing was found. */
+async function hunt(): Promise<boolean> {
+  const found = (what: string, why: readonly string[]): boolean => {
+    if (why.length > 0) console.log(`FOUND ${what}: ${why[0] ?? ''}`);
+    return why.length > 0;
+  };
+  for (const { name } of SCENARIOS) {
+    try {
+      const reference = await referenceFor(name, SEED);
+      for (const boundary of reference.boundaries.filter((_, at) => at % HUNTED === 0)) {
+        if (found(`${name} ${nameOf(boundary)}`, (await tryBoundary(reference, SEED, boundary)).why)) return false;
+      }
+    } catch (error) {
+      return !found(name, [error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)]);
+    }
+  }
+  for (let seed = SEED; seed < SEED + HUNTED_SEEDS; seed += 1) if (found(`seed ${seed}`, (await trySeed(seed)).why)) return false;
+  return true;
+}
+
+async function speed(): Promise<boolean> {
+  const clock = (): number => performance.now();
+  const idle = await idleSpeed(24, clock);
+  const load = await loadSpeed(20, clock);
+  console.log(`idle: ${idle.factor.toFixed(0)} times faster than the real clock (24 h in ${idle.realMs.toFixed(0)} ms)`);
+  console.log(`under load: ${load.factor.toFixed(0)} times (${(load.simulatedMs / 1000).toFixed(0)} s in ${load.realMs.toFixed(0)} ms)`);
+  return true;
+}
+
+async function main(): Promise<boolean> {
+  const seed = Number(values.seed ?? SEED);
+  if (values.speed === true) return speed();
+  if (values.hunt === true) return hunt();
+  if (values.exhaustive === true) return exhaust(seed);
+  if (values.seeds !== undefined) {
+    const from = Number(values.from ?? SEED);
+    const seeds = Array.from({ length: Number(values.seeds) }, (_, at) => from + at);
+    return doJobs(
+      chunks(seeds, PER_JOB).map((some) => ({ do: 'seeds', seeds: some })),
+      `random seeds from ${from}`,
+    );
+  }
+  if (values.seed !== undefined) return one(seed);
+  console.log(USAGE);
+  return false;
+}
+
+process.exitCode = (await main()) ? 0 : 1;

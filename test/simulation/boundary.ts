@@ -1,0 +1,111 @@
+import { LEASE_MS, type SimCloud } from './cloud.ts';
+import type { Trouble } from './run.ts';
+import type { EventFate, Exchange, Fate, Fates } from './wire.ts';
+
+/** One thing that goes wrong at one place of a story. */
+export type Boundary =
+  | { readonly do: 'crash'; readonly at: number; readonly when: (typeof CRASHES)[number] }
+  /** The watch that brings the event lags from there on. */
+  | { readonly do: 'stale'; readonly at: number }
+  /** The watch that brings the event breaks before it and comes back with a list, so that what happened meanwhile is never seen. */
+  | { readonly do: 'unseen'; readonly at: number }
+  /** The process stands still from its write or call on, and goes on with old ideas. */
+  | { readonly do: 'pause'; readonly at: number; readonly leases: number };
+
+/** The places of a story, each with its moment in ms of the run: calls that change something, and events that reach a process. */
+export interface Places {
+  readonly changes: readonly number[];
+  readonly events: readonly number[];
+}
+
+const LAG_MS = 30_000;
+const UNSEEN_MS = 5_000;
+/** When the caller dies; `late`: what it sent arrives when others have long gone on. */
+const CRASHES = ['before', 'between', 'after', 'late'] as const;
+const LATE_MS = 60_000;
+const PAUSES = [0.7, 1.3, 2.5] as const;
+
+/** Everything that can go wrong at the places of a story, up to a moment after which nothing moves. */
+export function boundariesOf({ changes, events }: Places, untilMs: number): readonly Boundary[] {
+  const each = (moments: readonly number[]): readonly number[] => moments.flatMap((ms, at) => (ms <= untilMs ? [at] : []));
+  return [
+    ...each(changes).flatMap((at) => CRASHES.map((when) => ({ do: 'crash' as const, at, when }))),
+    ...each(changes).map((at) => ({ do: 'pause' as const, at, leases: PAUSES[at % PAUSES.length] ?? 1 })),
+    ...each(events).flatMap((at) => [
+      { do: 'stale' as const, at },
+      { do: 'unseen' as const, at },
+    ]),
+  ];
+}
+
+/** A boundary in words: with the scenario and the seed it is all that a replay needs. */
+export function nameOf(boundary: Boundary): string {
+  if (boundary.do === 'crash') return `crash:${boundary.at}:${boundary.when}`;
+  if (boundary.do === 'pause') return `pause:${boundary.at}:${boundary.leases}`;
+  return `${boundary.do}:${boundary.at}`;
+}
+
+/** The boundary of a name; throws where it is none. */
+export function boundaryNamed(name: string): Boundary {
+  const [what, at, more] = name.split(':');
+  const place = Number(at);
+  if (what === 'crash') {
+    const when = CRASHES.find((one) => one === more);
+    if (when !== undefined) return { do: what, at: place, when };
+  } else if (what === 'pause') return { do: what, at: place, leases: Number(more) };
+  else if (what === 'stale' || what === 'unseen') return { do: what, at: place };
+  throw new Error(`${name} is no boundary: crash:N:before|between|after|late, pause:N:LEASES, stale:N, unseen:N`);
+}
+
+function fateAt(boundary: Boundary, { process }: Exchange, cloud: SimCloud): Fate {
+  if (boundary.do === 'crash') return { crash: boundary.when, ...(boundary.when === 'late' && { thereMs: LATE_MS }) };
+  if (boundary.do !== 'pause') return {};
+  process.pause();
+  cloud.timeline.after(boundary.leases * LEASE_MS, () => {
+    process.resume();
+  });
+  return {};
+}
+
+/** A watch that broke: it is told that its past is forgotten, and its next list is slow, each once. */
+interface Broken {
+  readonly process: string;
+  readonly path: string;
+  expires: boolean;
+  slow: boolean;
+}
+
+/** The trouble of one boundary (none: places are only counted), and how many places have been passed. */
+export function troubleAt(boundary: Boundary | undefined): Trouble & { readonly places: () => Places } {
+  const changes: number[] = [];
+  const events: number[] = [];
+  let broken: Broken | undefined;
+  const about = ({ process, what }: Exchange, verb: string): boolean =>
+    broken?.process === process.name && what === `${verb} ${broken.path}`;
+  const fatesIn = (cloud: SimCloud): Fates => ({
+    of(exchange) {
+      if (broken?.slow === true && about(exchange, 'GET')) {
+        broken.slow = false;
+        return { thereMs: UNSEEN_MS };
+      }
+      if (!exchange.mutating) return {};
+      changes.push(cloud.timeline.now());
+      return boundary?.at === changes.length - 1 ? fateAt(boundary, exchange, cloud) : {};
+    },
+    ofEvent(exchange): EventFate {
+      events.push(cloud.timeline.now());
+      if (boundary?.at !== events.length - 1) return {};
+      if (boundary.do === 'stale') return { lagMs: LAG_MS };
+      if (boundary.do !== 'unseen') return {};
+      broken = { process: exchange.process.name, path: exchange.what.replace('WATCH ', ''), expires: true, slow: true };
+      return { breaks: 'forgotten' };
+    },
+    cut: () => false,
+    forgot(exchange) {
+      if (broken?.expires !== true || !about(exchange, 'WATCH')) return false;
+      broken.expires = false;
+      return true;
+    },
+  });
+  return { begin: fatesIn, places: () => ({ changes, events }) };
+}

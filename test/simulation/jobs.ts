@@ -1,0 +1,76 @@
+import { boundaryNamed } from './boundary.ts';
+import { referenceOf, tryBoundary, type Reference } from './exhaust.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import { trySeed } from './try-seed.ts';
+
+/** Work for one core. */
+export type Job =
+  | { readonly do: 'boundaries'; readonly scenario: string; readonly seed: number; readonly boundaries: readonly string[] }
+  | { readonly do: 'seeds'; readonly seeds: readonly number[] };
+
+/** A run that did not come to the end that it should. */
+export interface Failure {
+  /** The words after `node hack/simulate.ts` that play it again. */
+  readonly replay: string;
+  readonly why: readonly string[];
+  readonly hash: string;
+  readonly tail: readonly string[];
+}
+
+export interface JobResult {
+  readonly tried: number;
+  /** Simulated ms of all runs. */
+  readonly simulatedMs: number;
+  /** The longest time, in simulated ms, from a last fault until all was quiet. */
+  readonly settledMs: number;
+  readonly failures: readonly Failure[];
+}
+
+const references = new Map<string, Promise<Reference>>();
+
+/** The scenario's run without faults, once per thread. */
+export function referenceFor(name: string, seed: number): Promise<Reference> {
+  const scenario = SCENARIOS.find((one) => one.name === name);
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}; there are ${SCENARIOS.map((one) => one.name).join(', ')}`);
+  const key = `${name} ${seed}`;
+  const reference = references.get(key) ?? referenceOf(scenario, seed);
+  references.set(key, reference);
+  return reference;
+}
+
+interface Sum {
+  tried: number;
+  simulatedMs: number;
+  settledMs: number;
+  readonly failures: Failure[];
+}
+
+async function tryBoundaries({ scenario, seed, boundaries }: Extract<Job, { do: 'boundaries' }>, sum: Sum): Promise<void> {
+  const reference = await referenceFor(scenario, seed);
+  for (const name of boundaries) {
+    const { why, outcome } = await tryBoundary(reference, seed, boundaryNamed(name));
+    sum.tried += 1;
+    sum.simulatedMs += outcome.simulatedMs;
+    sum.settledMs = Math.max(sum.settledMs, outcome.settledMs);
+    const replay = `--scenario ${scenario} --seed ${seed} --boundary ${name}`;
+    if (why.length > 0) sum.failures.push({ replay, why, hash: outcome.hash, tail: outcome.tail });
+  }
+}
+
+async function trySeeds({ seeds }: Extract<Job, { do: 'seeds' }>, sum: Sum): Promise<void> {
+  for (const seed of seeds) {
+    const { why, outcome } = await trySeed(seed);
+    sum.tried += 1;
+    sum.simulatedMs += outcome.simulatedMs;
+    sum.settledMs = Math.max(sum.settledMs, outcome.settledMs);
+    if (why.length > 0) sum.failures.push({ replay: `--seed ${seed}`, why, hash: outcome.hash, tail: outcome.tail });
+  }
+}
+
+/** Does a job on this thread. */
+export async function doJob(job: Job): Promise<JobResult> {
+  const sum: Sum = { tried: 0, simulatedMs: 0, settledMs: 0, failures: [] };
+  if (job.do === 'boundaries') await tryBoundaries(job, sum);
+  else await trySeeds(job, sum);
+  return sum;
+}

@@ -1,0 +1,34 @@
+import { Worker } from 'node:worker_threads';
+import { doJob, type Job, type JobResult } from './jobs.ts';
+
+type Message = { readonly result: JobResult } | { readonly error: string };
+
+const EXEC = ['--disable-warning=ExperimentalWarning'];
+
+/** Does jobs on so many threads (0: on this one); `done` hears of each. Rejects where a job itself fails, which is not what a run comes to. */
+export async function doAll(jobs: readonly Job[], threads: number, done: (result: JobResult) => void): Promise<void> {
+  if (threads === 0) {
+    for (const job of jobs) done(await doJob(job));
+    return;
+  }
+  const waiting = jobs.values();
+  const work = async (): Promise<void> => {
+    const worker = new Worker(new URL('./job-worker.ts', import.meta.url), { execArgv: EXEC });
+    try {
+      for (const job of waiting) {
+        const answer = new Promise<Message>((resolve, reject) => {
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        });
+        worker.postMessage(job);
+        const message = await answer;
+        worker.removeAllListeners();
+        if ('error' in message) throw new Error(message.error);
+        done(message.result);
+      }
+    } finally {
+      await worker.terminate();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(threads, jobs.length) }, work));
+}

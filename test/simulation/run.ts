@@ -1,0 +1,133 @@
+import { openSimCloud, type SimCloud } from './cloud.ts';
+import { endStateOf, type EndState } from './end-state.ts';
+import { isReady, userOf, type Scenario } from './scenario.ts';
+import type { SimProcess } from './process.ts';
+import { NO_FATES, type Fates } from './wire.ts';
+
+/** What a run came to. */
+export interface Outcome {
+  readonly violations: readonly string[];
+  /** Identifies everything that happened. */
+  readonly hash: string;
+  readonly lines: number;
+  readonly tail: readonly string[];
+  readonly end: EndState;
+  /** How often each machine and disk was created, started, stopped and deleted, by name. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Simulated ms, in all, and from the last fault until all was quiet. */
+  readonly simulatedMs: number;
+  readonly settledMs: number;
+  /** When the last thing changed, in ms of the run. */
+  readonly lastChangeMs: number;
+}
+
+/** What goes wrong in a run, and until when. */
+export interface Trouble {
+  /** Called when the world is ready and the story begins. */
+  begin(cloud: SimCloud): Fates;
+  /** Called when the story has ended: resolves when the last fault has. */
+  end?(cloud: SimCloud): Promise<void>;
+}
+
+/** A run in which nothing goes wrong. */
+export const NO_TROUBLE: Trouble = { begin: () => NO_FATES };
+
+/** Within this everything has settled after the last fault, and then for as long nothing changes. */
+const BOUND_MS = 600_000;
+const QUIET_MS = 600_000;
+const PREPARED_MS = 5_000;
+const STORY_MS = 3_600_000;
+const RETURNS_MS = 1_000;
+const TAIL = 60;
+
+/** Runs a promise on virtual time; false where it did not end within `ms`. */
+export async function runUntilEnded(cloud: SimCloud, work: Promise<unknown>, ms: number): Promise<boolean> {
+  const state: { ended: boolean; error?: unknown } = { ended: false };
+  work.then(
+    () => (state.ended = true),
+    (error: unknown) => {
+      state.ended = true;
+      state.error = error;
+    },
+  );
+  const { timeline } = cloud;
+  const inTime = await timeline.run(() => state.ended, timeline.now() + ms);
+  if (state.error !== undefined)
+    cloud.watch.violations.push(`the story failed: ${state.error instanceof Error ? state.error.message : 'by no error'}`);
+  return inTime;
+}
+
+/** Runs until nothing changes for `quietMs`; how long it took until the last change, or undefined where that is too long. */
+export async function settle(cloud: SimCloud, boundMs: number, quietMs: number): Promise<number | undefined> {
+  const { timeline, watch } = cloud;
+  const fromMs = timeline.now();
+  const quiet = (): boolean => timeline.now() - Math.max(fromMs, watch.lastChangeMs) >= quietMs;
+  // Somebody must be awake at the end of the silence.
+  timeline.after(quietMs, () => undefined);
+  await timeline.run(quiet, fromMs + boundMs + quietMs);
+  return quiet() ? Math.max(0, watch.lastChangeMs - fromMs) : undefined;
+}
+
+export async function prepare(cloud: SimCloud, { before, processes = 1 }: Scenario): Promise<void> {
+  for (let at = 0; at < processes; at += 1) cloud.start();
+  const user = userOf(cloud);
+  const make = async (): Promise<void> => {
+    for (const declaration of before) await user.create(declaration);
+    for (const { kind, name } of before) await user.until(kind, name, isReady);
+  };
+  if (!(await runUntilEnded(cloud, make(), STORY_MS))) throw new Error('the world before the story did not become Ready');
+  if ((await settle(cloud, BOUND_MS, PREPARED_MS)) === undefined) throw new Error('the world before the story did not settle');
+}
+
+/** Whoever dies is followed by another a second later, while fewer than `wanted` live. */
+function reviveAfter(cloud: SimCloud, process: SimProcess, wanted: number): void {
+  process.onDeath(() => {
+    cloud.timeline.after(RETURNS_MS, () => {
+      const alive = cloud.processes.filter((one) => one.alive).length;
+      if (alive < wanted) reviveAfter(cloud, cloud.start(), wanted);
+    });
+  });
+}
+
+function namedCounts(cloud: SimCloud, names: ReadonlyMap<string, string>): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const [what, count] of cloud.watch.counts) {
+    const name = what.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/, (uid) => names.get(uid) ?? 'somebody gone');
+    counts[name] = (counts[name] ?? 0) + count;
+  }
+  return counts;
+}
+
+async function judge(cloud: SimCloud, settledMs: number | undefined): Promise<Outcome> {
+  const { watch, trace, timeline, store, sim, user } = cloud;
+  const end = await endStateOf(store, sim, user.signal);
+  const restless = settledMs === undefined ? [`not quiet ${BOUND_MS / 60_000} min after the last fault: ${watch.lastChange}`] : [];
+  return {
+    violations: [...watch.violations, ...restless, ...end.leaked.map((thing) => `leaked: ${thing}`)],
+    hash: trace.hash(),
+    lines: trace.length,
+    tail: trace.last(TAIL),
+    end,
+    counts: namedCounts(cloud, end.names),
+    simulatedMs: timeline.now(),
+    settledMs: settledMs ?? BOUND_MS,
+    lastChangeMs: watch.lastChangeMs,
+  };
+}
+
+/** Plays a scenario with trouble, and judges what it came to. */
+export async function play(scenario: Scenario, seed: number, trouble: Trouble, quietMs = QUIET_MS): Promise<Outcome> {
+  const cloud = await openSimCloud(seed);
+  try {
+    await prepare(cloud, scenario);
+    for (const process of cloud.processes) reviveAfter(cloud, process, scenario.processes ?? 1);
+    cloud.trace.add('the story begins');
+    cloud.suffer(trouble.begin(cloud));
+    const inTime = await runUntilEnded(cloud, scenario.story(userOf(cloud), cloud), STORY_MS);
+    if (!inTime) cloud.watch.violations.push('the story did not come to its end within an hour');
+    if (trouble.end !== undefined) await runUntilEnded(cloud, trouble.end(cloud), STORY_MS);
+    return await judge(cloud, await settle(cloud, BOUND_MS, quietMs));
+  } finally {
+    await cloud.close();
+  }
+}

@@ -1,0 +1,109 @@
+import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
+import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
+import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import { apiVersionOf, type KindDefinition } from '../../apis/meta/kind.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
+import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
+import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
+import type { Client, ObjectKey } from '../../client/client.ts';
+import type { SimCloud } from './cloud.ts';
+
+/** Something to be declared. */
+export interface Declaration {
+  readonly kind: KindDefinition;
+  readonly name: string;
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** What a person does to a cloud. */
+export interface User {
+  create(declaration: Declaration): Promise<void>;
+  change(kind: KindDefinition, name: string, spec: Readonly<Record<string, unknown>>): Promise<void>;
+  delete(kind: KindDefinition, name: string): Promise<void>;
+  /** Waits until the object fits; a minute of simulated time after another, for as long as the run goes on. */
+  until(kind: KindDefinition, name: string, fits: (object: ApiObject | undefined) => boolean): Promise<void>;
+  sleep(ms: number): Promise<void>;
+}
+
+/** One story: what was there before, and what a person then does. Faults begin with the story. */
+export interface Scenario {
+  readonly name: string;
+  readonly before: readonly Declaration[];
+  /** How many processes of controllers there are; 1 where it is not given. */
+  readonly processes?: number;
+  readonly story: (user: User, cloud: SimCloud) => Promise<void>;
+  /** What may differ between two good runs: how often something was made, because it may have been deleted before. */
+  readonly mayVary?: 'counts';
+}
+
+const ROUND_MS = 250;
+
+export const vm = (name: string, spec: object = {}): Declaration => ({
+  kind: VirtualMachineKind,
+  name,
+  spec: { cpus: 1, memory: '512Mi', stopTimeoutSeconds: 5, placement: { zone: 'zone-1' }, ...spec },
+});
+export const volume = (name: string, spec: object = {}): Declaration => ({
+  kind: VolumeKind,
+  name,
+  spec: { storagePool: 'pool-1', size: '1Gi', ...spec },
+});
+const host = (name: string): Declaration => ({
+  kind: HostKind,
+  name,
+  spec: { pod: 'rack-1', driver: { name: 'sim', config: { cpus: 8, memory: '16Gi' } } },
+});
+
+/** A zone with two hosts and a pool. */
+export const CLOUD: readonly Declaration[] = [
+  { kind: ZoneKind, name: 'zone-1', spec: {} },
+  { kind: PodKind, name: 'rack-1', spec: { zone: 'zone-1' } },
+  host('host-1'),
+  host('host-2'),
+  { kind: StoragePoolKind, name: 'pool-1', spec: { scope: { zone: 'zone-1' }, driver: { name: 'sim', config: { capacity: '1Ti' } } } },
+];
+
+/** Whether the object is Ready. */
+export function isReady(object: ApiObject | undefined): boolean {
+  const { conditions = [] } = (object?.status ?? {}) as { conditions?: readonly { type: string; status: string }[] };
+  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+}
+
+function keyOf(kind: KindDefinition, name: string): ObjectKey {
+  return kind.scope === 'Namespaced' ? { namespace: 'default', name } : { name };
+}
+
+/** Tries until the API answers: a server that is away for a moment is not what a story is about. */
+async function answered<T>(cloud: SimCloud, ask: (client: Client) => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask(cloud.user.client);
+    } catch (error) {
+      const reason = (error as { readonly reason?: string }).reason ?? '';
+      if (!['ServiceUnavailable', 'Timeout', 'Conflict', 'TooManyRequests'].includes(reason) || tries === 100) throw error;
+      await cloud.user.sleep(ROUND_MS);
+    }
+  }
+}
+
+/** The user of a cloud. */
+export function userOf(cloud: SimCloud): User {
+  const { signal, sleep } = cloud.user;
+  return {
+    sleep,
+    async create({ kind, name, spec }) {
+      const body = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: keyOf(kind, name), spec };
+      await answered(cloud, (client) => client.create(kind, body, signal));
+    },
+    async change(kind, name, spec) {
+      await answered(cloud, (client) => client.patch(kind, keyOf(kind, name), { spec }, signal));
+    },
+    async delete(kind, name) {
+      await answered(cloud, (client) => client.delete(kind, keyOf(kind, name), signal));
+    },
+    async until(kind, name, fits) {
+      while (!fits(await answered(cloud, (client) => client.get(kind, keyOf(kind, name), signal)))) await sleep(ROUND_MS);
+    },
+  };
+}

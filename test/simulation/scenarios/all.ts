@@ -1,0 +1,22 @@
+import type { Scenario } from '../scenario.ts';
+import { createVm } from './create-vm.ts';
+import { attachDisk, detachDisk, growVolume, handOver } from './disks.ts';
+import { deleteVm, resizeVm, restartVm, startVm, stopVm } from './power.ts';
+import { createDeleteRace, leaderChange, twoProcesses } from './races.ts';
+
+/** Every story whose boundaries are tried; another one is a file and a line here. */
+export const SCENARIOS: readonly Scenario[] = [
+  createVm,
+  startVm,
+  stopVm,
+  restartVm,
+  resizeVm,
+  deleteVm,
+  attachDisk,
+  detachDisk,
+  growVolume,
+  handOver,
+  createDeleteRace,
+  twoProcesses,
+  leaderChange,
+];

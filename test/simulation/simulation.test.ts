@@ -1,0 +1,84 @@
+import { availableParallelism } from 'node:os';
+import { plantDisk } from '../../drivers/sim/guests.ts';
+import { chaosOf } from './chaos.ts';
+import { boundariesOf, boundaryNamed, nameOf } from './boundary.ts';
+import { openSimCloud } from './cloud.ts';
+import { endStateOf } from './end-state.ts';
+import { referenceFor, type Job, type JobResult } from './jobs.ts';
+import { doAll } from './pool.ts';
+import { randomStory } from './random-story.ts';
+import { play } from './run.ts';
+import { SCENARIOS } from './scenarios/all.ts';
+import { idleSpeed } from './speed.ts';
+
+/** Parts of the exhaustive set; each hour's CI tries another. */
+const PARTS = 40;
+const SEEDS = 60;
+const SEED = 1;
+const HOUR = Math.floor(Date.now() / 3_600_000);
+const PART = HOUR % PARTS;
+const FROM = (HOUR % 100_000) * SEEDS + 1;
+
+async function runJobs(jobs: readonly Job[]): Promise<JobResult> {
+  const results: JobResult[] = [];
+  await doAll(jobs, availableParallelism(), (result) => results.push(result));
+  return {
+    tried: results.reduce((sum, { tried }) => sum + tried, 0),
+    simulatedMs: 0,
+    settledMs: Math.max(...results.map(({ settledMs }) => settledMs)),
+    failures: results.flatMap(({ failures }) => failures),
+  };
+}
+
+/** What to read when a run failed, and how to see it again. */
+const told = ({ failures }: JobResult): readonly string[] =>
+  failures.map(({ replay, why, hash, tail }) => `node hack/simulate.ts ${replay} (trace ${hash})\n${why.join('\n')}\n${tail.join('\n')}`);
+
+test('a seed replays with the same trace, and another seed has another', async () => {
+  const run = async (seed: number): Promise<string> => (await play(randomStory(seed), seed, chaosOf(seed))).hash;
+  const first = await run(7);
+  expect(await run(7)).toBe(first);
+  expect(await run(8)).not.toBe(first);
+}, 60_000);
+
+test('a boundary has a name that says all about it', () => {
+  const all = boundariesOf({ changes: [1, 2, 3, 4, 99], events: [5, 6, 99] }, 50);
+  expect(all).toHaveLength(24);
+  expect(all.map((boundary) => boundaryNamed(nameOf(boundary)))).toEqual(all);
+});
+
+test('a disk that no object owns is found', async () => {
+  const cloud = await openSimCloud(SEED);
+  cloud.sim.sim.world.put('endpoints', 'disk', 'p', { uid: 'p', name: 'p', poolId: 'p', config: {} });
+  plantDisk(cloud.sim.sim, 'p', 'nobodys', 1);
+  expect((await endStateOf(cloud.store, cloud.sim, cloud.user.signal)).leaked).toEqual(['disk p nobodys']);
+  await cloud.close();
+});
+
+test(`part ${PART} of ${PARTS} of all boundaries converges (node hack/simulate.ts --exhaustive --sample ${PART}/${PARTS})`, async () => {
+  const jobs: Job[] = [];
+  let all = 0;
+  for (const { name } of SCENARIOS) {
+    const { boundaries } = await referenceFor(name, SEED);
+    const mine = boundaries.filter((_, at) => (all + at) % PARTS === PART).map(nameOf);
+    all += boundaries.length;
+    jobs.push({ do: 'boundaries', scenario: name, seed: SEED, boundaries: mine });
+  }
+  const result = await runJobs(jobs);
+  expect(told(result)).toEqual([]);
+  expect(result.tried).toBeGreaterThan(Math.floor(all / PARTS) - 1);
+}, 120_000);
+
+test(`random seeds converge (node hack/simulate.ts --seeds ${SEEDS} --from ${FROM})`, async () => {
+  const seeds = Array.from({ length: SEEDS }, (_, at) => FROM + at);
+  const jobs = Array.from({ length: SEEDS / 10 }, (_, at): Job => ({ do: 'seeds', seeds: seeds.slice(at * 10, at * 10 + 10) }));
+  const result = await runJobs(jobs);
+  expect(told(result)).toEqual([]);
+  expect(result.tried).toBe(SEEDS);
+}, 120_000);
+
+test('time passes much faster than on the real clock when nothing happens', async () => {
+  const { factor } = await idleSpeed(6, () => performance.now());
+  // What is promised is measured by `node hack/simulate.ts --speed` on a quiet machine; this finds what makes it stand.
+  expect(factor).toBeGreaterThan(2_000);
+}, 60_000);

@@ -1,0 +1,154 @@
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { Random } from './random.ts';
+
+/** Whose work it is: a process that may stand still, or be dead, when its moment comes. */
+export interface Owner {
+  readonly name: string;
+  /** False: the work is not done now; a process that stands still keeps it for later. */
+  admits(work: () => void): boolean;
+}
+
+/** Virtual time: it moves only when nothing else can run, and of what is due at one moment the seed picks the order. */
+export interface Timeline {
+  /** Milliseconds since the run began. */
+  now(): number;
+  /** Does `work` in `ms`; the answer calls it off. */
+  after(ms: number, work: () => void, owner?: Owner): () => void;
+  /** Goes on until `done` (asked between two steps) or until `limitMs`; false where it was not done by then. */
+  run(done: () => boolean, limitMs: number): Promise<boolean>;
+  /** What was done so far. */
+  readonly steps: number;
+}
+
+interface Task {
+  readonly atMs: number;
+  /** Drawn: which of those due at one moment is first. */
+  readonly tie: number;
+  readonly owner: Owner | undefined;
+  work: (() => void) | undefined;
+}
+
+/** When the simulated world begins. */
+export const BEGINNING_MS = Date.UTC(2026, 5, 1);
+
+const before = (one: Task, other: Task): boolean => one.atMs < other.atMs || (one.atMs === other.atMs && one.tie < other.tie);
+
+/** A binary heap with the next task at its top. */
+function createHeap(): { push(task: Task): void; pop(): Task | undefined; readonly top: Task | undefined } {
+  const tasks: Task[] = [];
+  const at = (index: number): Task => {
+    const task = tasks[index];
+    if (task === undefined) throw new RangeError('the heap has no such place');
+    return task;
+  };
+  const swap = (one: number, other: number): void => {
+    const kept = at(one);
+    tasks[one] = at(other);
+    tasks[other] = kept;
+  };
+  const sink = (): void => {
+    for (let parent = 0; ;) {
+      const left = 2 * parent + 1;
+      if (left >= tasks.length) return;
+      const child = left + 1 < tasks.length && before(at(left + 1), at(left)) ? left + 1 : left;
+      if (!before(at(child), at(parent))) return;
+      swap(child, parent);
+      parent = child;
+    }
+  };
+  return {
+    get top() {
+      return tasks[0];
+    },
+    push(task) {
+      tasks.push(task);
+      for (let child = tasks.length - 1; child > 0;) {
+        const parent = (child - 1) >> 1;
+        if (!before(at(child), at(parent))) return;
+        swap(child, parent);
+        child = parent;
+      }
+    },
+    pop() {
+      const [first] = tasks;
+      const last = tasks.pop();
+      if (first !== last && last !== undefined) {
+        tasks[0] = last;
+        sink();
+      }
+      return first;
+    },
+  };
+}
+
+/** Lets everything run that waits for no time. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A timeline at its beginning. */
+export function createTimeline(random: Random): Timeline {
+  const heap = createHeap();
+  let now = 0;
+  let steps = 0;
+  /** What is called off costs nothing but its place. */
+  const next = (): Task | undefined => {
+    while (heap.top !== undefined && heap.top.work === undefined) heap.pop();
+    return heap.top;
+  };
+  const step = ({ work, owner, atMs }: Task): void => {
+    heap.pop();
+    now = Math.max(now, atMs);
+    if (work === undefined || owner?.admits(work) === false) return;
+    steps += 1;
+    work();
+  };
+  return {
+    now: () => now,
+    get steps() {
+      return steps;
+    },
+    after(ms, work, owner) {
+      const task: Task = { atMs: now + Math.max(0, ms), tie: random.next(), owner, work };
+      heap.push(task);
+      return () => {
+        task.work = undefined;
+      };
+    },
+    async run(done, limitMs) {
+      for (;;) {
+        await turn();
+        if (done()) return true;
+        const task = next();
+        if (task === undefined || task.atMs > limitMs) {
+          now = Math.max(now, limitMs);
+          return false;
+        }
+        step(task);
+      }
+    },
+  };
+}
+
+/** The clock of one process: timers that it set are its own, and its monotonic zero is nobody else's. */
+export function clockOf(timeline: Timeline, zeroMs: number, owner?: Owner): Clock {
+  return {
+    now: () => BEGINNING_MS + Math.floor(timeline.now()),
+    monotonic: () => zeroMs + timeline.now(),
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) {
+          reject(signal.reason as Error);
+          return;
+        }
+        const abort = (): void => {
+          cancel();
+          reject(signal.reason as Error);
+        };
+        const wake = (): void => {
+          signal.removeEventListener('abort', abort);
+          resolve();
+        };
+        const cancel = Number.isFinite(ms) ? timeline.after(ms, wake, owner) : () => undefined;
+        signal.addEventListener('abort', abort, { once: true });
+      }),
+  };
+}
