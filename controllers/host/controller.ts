@@ -25,7 +25,7 @@ import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { copiesOn } from './copies.ts';
 import { planHost } from './plan.ts';
-import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm, Silence } from './plan-facts.ts';
+import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm } from './plan-facts.ts';
 import { takeStep } from './take.ts';
 import { createVigil } from './vigil.ts';
 import type { Vigil } from './vigil.ts';
@@ -101,23 +101,48 @@ function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
   return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
 }
 
-/** Hosts of the zone that are not proven dead, and how many of those are silent, as this one is. */
-function neighboursOf(world: World, host: Host): HostFacts['neighbours'] {
+/**
+ * The hosts of the zone by which to judge whether this one alone is silent, itself among them: not those that are proven dead, in maintenance or
+ * cannot be asked. Silent are also those that have not answered since this one fell silent.
+ */
+function neighboursOf({ world, vigil }: Parts, host: Host, epoch: number, sinceMs: number): HostFacts['neighbours'] {
   const zone = zoneOf(world, host)?.metadata.name;
   const others = world.hosts
     .list()
-    .filter((other) => other.metadata.uid !== host.metadata.uid && other.status.fence === undefined)
-    .filter((other) => zoneOf(world, other)?.metadata.name === zone);
-  return { hosts: others.length + 1, silent: others.filter(isSaidSilent).length + 1 };
+    .filter((other) => other.metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.name === zone)
+    .filter((other) => other.status.fence === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
+  const silent = others.filter(({ metadata }) => !vigil.answeredSince(metadata.uid, epoch, sinceMs));
+  return { hosts: others.length + 1, silent: silent.length + 1 };
 }
 
-/** For how long nobody has answered; undefined: somebody did, nobody asked, or the driver cannot be asked. */
-function silenceOf({ vigil, clock }: Parts, host: Host, device: HostFacts['device'], epoch: number): Silence | undefined {
-  const silent = device?.known === false && DRIVER_ERROR_CODES[device.code] !== 'stop';
-  const heard = vigil.hear(host.metadata.uid, { epoch, silent, nowMs: clock.monotonic() });
-  if (heard === undefined) return undefined;
+/** What is made of a silence: for how long nobody has answered, and who else is silent; nothing where somebody did, or could not be asked. */
+function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch: number): Pick<HostFacts, 'silence' | 'neighbours'> {
+  const { vigil, clock } = parts;
+  const nowMs = clock.monotonic();
+  const nobody = { neighbours: { hosts: 1, silent: 0 } };
+  if (device === undefined || (!device.known && DRIVER_ERROR_CODES[device.code] === 'stop')) {
+    vigil.forget(host.metadata.uid);
+    return nobody;
+  }
+  const unheard = vigil.hear(host.metadata.uid, { epoch, silent: !device.known, nowMs });
+  if (unheard === undefined) return nobody;
+  const { sinceMs, offBoot } = unheard;
   const since = isSaidSilent(host) ? reachable(host)?.lastTransitionTime : undefined;
-  return { recordedMs: since === undefined ? 0 : clock.now() - Date.parse(since), ...heard };
+  const recordedMs = since === undefined ? 0 : clock.now() - Date.parse(since);
+  return {
+    silence: { recordedMs, witnessedMs: nowMs - sinceMs, ...(offBoot !== undefined && { offBoot }) },
+    neighbours: neighboursOf(parts, host, epoch, sinceMs),
+  };
+}
+
+/** Whether another host of the zone takes virtual machines now, as its object says. */
+function hasRefuge(world: World, host: Host, zone: Zone): boolean {
+  return world.hosts.list().some((other) => {
+    const { metadata, spec, status } = other;
+    const isElsewhere = metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.uid === zone.metadata.uid;
+    const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+    return isElsewhere && isReady && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
+  });
 }
 
 /** What is on the host and does not belong there any more. */
@@ -148,13 +173,12 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
-  const silence = silenceOf(parts, host, device, round.authority.epoch);
   return {
     ...(pod !== undefined && { pod }),
     ...(zone !== undefined && { zone: { name: zone.metadata.name, failover: ZoneFailover.parse(zone.spec.failover) } }),
     ...(device !== undefined && { device }),
-    ...(silence !== undefined && { silence }),
-    neighbours: silence === undefined ? { hosts: 1, silent: 0 } : neighboursOf(world, host),
+    ...silenceOf(parts, host, device, round.authority.epoch),
+    refuge: zone !== undefined && hasRefuge(world, host, zone),
     placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
     copies: await leftOn(parts, host, device, round, signal),
     claimed: claimed.map(nameOf).sort(),

@@ -1,4 +1,5 @@
 import { switchOff, switchOn } from '../../drivers/sim/guests.ts';
+import { callCounts } from '../../drivers/sim/journal.ts';
 import { because, conditionIn, isReady, openDeclaredCloud, PATHS, saidOf, type DeclaredCloud } from '../../test/declared-cloud.ts';
 
 /** Next to what is there already. */
@@ -115,6 +116,19 @@ describe('a host with a power driver', () => {
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
 
+  test('is left alone while the others have not answered since it fell silent, though nobody says yet that they are silent', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    for (const { name, uid } of cloud.hosts()) {
+      if (name === host) continue;
+      for (const call of ['machine.*', 'host.*']) cloud.sim.faults.set({ call, endpoint: uid, count: 0, action: { do: 'hang' } });
+    }
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'spared', because('StormGuard'));
+    await pause(1500);
+    expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
+  }, 60_000);
+
   test('is not switched off while its zone is paused, and what would be done is told in a dry run', async () => {
     await open({ hosts: 3 });
     await cloud.patch(PATHS.zone, { failover: { mode: 'Paused' } });
@@ -129,6 +143,33 @@ describe('a host with a power driver', () => {
     expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
     await cloud.patch(PATHS.zone, { failover: { mode: 'Automatic' } });
     await movedFrom('vm-1', host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that is the last one is not switched off, for nothing could take its VM', async () => {
+    await open({ hosts: 2 });
+    const host = await cloud.runVm('vm-1');
+    const other = ['host-1', 'host-2'].find((name) => name !== host) ?? '';
+    await cloud.patch(PATHS.host(other), { allocation: 'Cordoned' });
+    cloud.silence(host);
+    const said = await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    expect(conditionIn(said)?.message).toMatch(/no other host is ready to take default\/vm-1$/);
+    await pause(500);
+    expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
+    await cloud.patch(PATHS.host(other), { allocation: 'Enabled' });
+    expect(await movedFrom('vm-1', host)).toBe(other);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that is proven dead can be removed once what ran there has moved', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    powerLost(host);
+    await cloud.bench.ask('DELETE', PATHS.host(host));
+    const kept = await cloud.until(PATHS.host(host), 'kept', because('InUse'));
+    expect(conditionIn(kept)?.message).toContain('VirtualMachine default/vm-1');
+    await movedFrom('vm-1', host);
+    await cloud.until(PATHS.host(host), 'gone', (object) => object === undefined);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
 
@@ -162,6 +203,23 @@ describe('a host without a power driver', () => {
     cloud.sim.faults.clear();
     await cloud.until(PATHS.vm('vm-1'), 'as it was', isReady);
     expect([cloud.calls('machine.start'), cloud.calls('machine.stop')]).toEqual([starts, 0]);
+  }, 60_000);
+
+  test('is looked at again and again, and nothing is written or changed for it', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable'));
+    await pause(300);
+    const versions = async (): Promise<readonly string[]> => {
+      const paths = [PATHS.zone, PATHS.vm('vm-1'), PATHS.volume('vm-1'), ...['host-1', 'host-2', 'host-3'].map(PATHS.host)];
+      const read = await Promise.all(paths.map((path) => cloud.bench.ask('GET', path)));
+      return read.map(({ body }) => `${body.metadata.name} ${body.metadata.resourceVersion}`);
+    };
+    const before = [await versions(), callCounts(cloud.sim.sim.world)];
+    await pause(2000);
+    expect([await versions(), callCounts(cloud.sim.sim.world)]).toEqual(before);
   }, 60_000);
 
   test("is proven dead by its operator's statement about the last boot seen, and by no other", async () => {
@@ -240,7 +298,7 @@ describe('a host without a power driver', () => {
     await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
     await statedDead(host);
     const refuge = await movedFrom('vm-1', host);
-    expect(cloud.runningOn('vm-1')).toEqual([host, refuge].sort());
+    expect([...cloud.runningOn('vm-1')].sort()).toEqual([host, refuge].sort());
     cloud.sim.faults.clear();
     // The statement stands, so the host is cleaned and used for nothing else.
     await cloud.until(PATHS.host(host), 'out of service', because('OutOfService'));
@@ -249,6 +307,35 @@ describe('a host without a power driver', () => {
     expect(grave).toMatchObject({ placementEpoch: 2 });
     await cloud.patch(PATHS.host(host), { outOfService: null });
     await cloud.until(PATHS.host(host), 'as declared', isReady);
+  }, 60_000);
+});
+
+describe('a cleaning', () => {
+  test('whose answers are lost, under controllers that die in it, ends all the same, and touches nothing else', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1', { disks: [] });
+    for (const name of ['vm-2', 'vm-3']) await cloud.runVm(name, { disks: [], ...PACKED });
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    await movedFrom('vm-1', host);
+    cloud.sim.faults.clear();
+    const { uid } = cloud.simHost(host);
+    cloud.sim.faults.set({ call: 'machine.stop', endpoint: uid, count: 1, action: { do: 'lost-answer', then: 'hang' } });
+    for (const call of ['machine.stop', 'machine.delete']) {
+      cloud.sim.faults.set({ call, endpoint: uid, count: 2, action: { do: 'lost-answer', then: 'unknown' } });
+    }
+    const began = (): boolean => cloud.calls('machine.stop') > 0;
+    for (let left = 500; left > 0 && !began(); left -= 1) await pause(10);
+    expect(began()).toBe(true);
+    await cloud.restart();
+    await cloud.until(PATHS.host(host), 'clean', because('OutOfService'));
+    expect(cloud.simHost(host).machines).toEqual([]);
+    for (const name of ['vm-1', 'vm-2', 'vm-3']) {
+      const { host: refuge = '' } = saidOf(await cloud.until(PATHS.vm(name), 'running', isReady));
+      expect(cloud.runningOn(name)).toEqual([refuge]);
+      expect(refuge).not.toBe(host);
+    }
   }, 60_000);
 });
 

@@ -59,8 +59,10 @@ export interface HostFacts {
   readonly device?: Answer<HostAnswer>;
   /** Undefined: it answers, or nobody asked. */
   readonly silence?: Silence;
-  /** Hosts of the zone that are not proven dead, this one among them, and how many of those are silent. */
+  /** Hosts of the zone that are not proven dead nor in maintenance, this one among them, and how many of those are silent with it. */
   readonly neighbours: { readonly hosts: number; readonly silent: number };
+  /** Whether another host of the zone takes virtual machines now. */
+  readonly refuge: boolean;
   readonly placed: readonly PlacedVm[];
   /** Copies to be removed; while the host comes back, judged by the VMs' objects as they are in the store. */
   readonly copies: readonly LeftCopy[];

@@ -91,11 +91,11 @@ const ROWS: readonly Row[] = [
     steps: ['power-off'],
   },
   {
-    why: 'the only host of a zone is switched off all the same',
+    why: 'nobody is switched off while no other host could take what ran there',
     have: known(POWER),
-    facts: silent({ neighbours: { hosts: 1, silent: 1 } }),
-    ready: ['Unknown', 'PoweringOff'],
-    steps: ['power-off'],
+    facts: silent({ refuge: false }),
+    ready: ['Unknown', 'Suspect'],
+    says: /no other host is ready to take default\/vm-1/,
   },
   { why: 'a paused zone switches nothing off', have: known(POWER), facts: silent(inZone('Paused')), ready: ['Unknown', 'FailoverPaused'] },
   {

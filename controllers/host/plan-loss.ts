@@ -39,9 +39,11 @@ function isStorm({ neighbours: { hosts, silent } }: HostFacts): boolean {
 }
 
 /** Why nobody tries to switch it off, though it is suspected; undefined: nothing speaks against it. */
-function reprieve(host: Host, { pod, zone, silence, refused }: HostFacts, heirs: readonly string[]): string | undefined {
+function reprieve(host: Host, { pod, zone, silence, refuge, refused }: HostFacts, heirs: readonly string[]): string | undefined {
   const { spec, status } = host;
   if (heirs.length === 0) return 'no virtual machine here is to run elsewhere';
+  // Where only the way to it is broken, switching it off would end what still runs, for nothing.
+  if (!refuge) return `no other host is ready to take ${nameList(heirs)}`;
   if (zone === undefined) return 'its zone does not exist: nobody leads it';
   if (spec.power === undefined) return `only spec.outOfService, or an answer, can free ${nameList(heirs)}: it has no spec.power`;
   if (pod?.allocation === 'Disabled') return 'it is Disabled: it is not switched off';
