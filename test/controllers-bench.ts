@@ -43,7 +43,7 @@ async function runAll(client: Client, sim: SimDriver, identity: string, signal: 
       throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${name}`);
     },
   });
-  const options = { views, client, sessions, identity };
+  const options = { views, client, sessions, identity, clock: REAL_CLOCK };
   const controllers = [
     zoneController(options),
     podController(options),

@@ -5,29 +5,39 @@ import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import { ZoneFailover } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
-import type { ObjectKey } from '../../client/client.ts';
+import type { Client, ObjectKey } from '../../client/client.ts';
 import type { View } from '../../client/view.ts';
+import { DRIVER_ERROR_CODES } from '../../drivers/contract/driver-error.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import type { Planned } from '../runtime/plan.ts';
+import { copiesOn } from './copies.ts';
 import { planHost } from './plan.ts';
-import type { HostAnswer, HostFacts } from './plan-facts.ts';
-import type { HostStep } from './plan.ts';
+import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm } from './plan-facts.ts';
+import { takeStep } from './take.ts';
+import { createVigil } from './vigil.ts';
+import type { Vigil } from './vigil.ts';
 
 export interface HostControllerOptions {
   readonly views: Views;
+  readonly client: Client;
   readonly sessions: Sessions;
+  readonly clock: Clock;
 }
+
+type Parts = Omit<HostControllerOptions, 'views'> & { readonly world: World; readonly vigil: Vigil };
 
 interface World {
   readonly zones: View<Zone>;
@@ -65,9 +75,97 @@ async function askDriver(sessions: Sessions, host: Host, round: Round, signal: A
   }, signal);
 }
 
-async function observe(world: World, sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
+/** A VM that is placed on the host, and what it and its disks let be done with it. */
+function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): PlacedVm {
+  const { metadata, spec, status } = vm;
+  const isStuck = spec.disks.some(({ volume }) => {
+    const pool = volumes.get({ namespace: metadata.namespace ?? '', name: volume })?.status.pool;
+    return pools.get({ name: pool ?? '' })?.spec.scope.host === host.metadata.name;
+  });
+  const isVerified = status.conditions.some(({ type, status: is }) => type === 'Scheduled' && is === 'True');
+  const leaving = metadata.deletionTimestamp !== undefined;
+  return {
+    name: nameOf(vm),
+    ...{ cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 },
+    reschedules: spec.running && spec.onHostFailure === 'Reschedule' && isVerified && !leaving && !isStuck,
+    leaves: !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving,
+  };
+}
+
+const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
+
+/** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
+const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
+
+function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
+  return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
+}
+
+/**
+ * The hosts of the zone by which to judge whether this one alone is silent, itself among them: not those that are proven dead, in maintenance or
+ * cannot be asked. Silent are also those that have not answered since this one fell silent.
+ */
+function neighboursOf({ world, vigil }: Parts, host: Host, epoch: number, sinceMs: number): HostFacts['neighbours'] {
+  const zone = zoneOf(world, host)?.metadata.name;
+  const others = world.hosts
+    .list()
+    .filter((other) => other.metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.name === zone)
+    .filter((other) => other.status.fence === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
+  const silent = others.filter(({ metadata }) => !vigil.answeredSince(metadata.uid, epoch, sinceMs));
+  return { hosts: others.length + 1, silent: silent.length + 1 };
+}
+
+/** What is made of a silence: for how long nobody has answered, and who else is silent; nothing where somebody did, or could not be asked. */
+function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch: number): Pick<HostFacts, 'silence' | 'neighbours'> {
+  const { vigil, clock } = parts;
+  const nowMs = clock.monotonic();
+  const nobody = { neighbours: { hosts: 1, silent: 0 } };
+  if (device === undefined || (!device.known && DRIVER_ERROR_CODES[device.code] === 'stop')) {
+    vigil.forget(host.metadata.uid);
+    return nobody;
+  }
+  const unheard = vigil.hear(host.metadata.uid, { epoch, silent: !device.known, nowMs });
+  if (unheard === undefined) return nobody;
+  const { sinceMs, offBoot } = unheard;
+  const since = isSaidSilent(host) ? reachable(host)?.lastTransitionTime : undefined;
+  const recordedMs = since === undefined ? 0 : clock.now() - Date.parse(since);
+  return {
+    silence: { recordedMs, witnessedMs: nowMs - sinceMs, ...(offBoot !== undefined && { offBoot }) },
+    neighbours: neighboursOf(parts, host, epoch, sinceMs),
+  };
+}
+
+/** Whether another host of the zone takes virtual machines now, as its object says. */
+function hasRefuge(world: World, host: Host, zone: Zone): boolean {
+  return world.hosts.list().some((other) => {
+    const { metadata, spec, status } = other;
+    const isElsewhere = metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.uid === zone.metadata.uid;
+    const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+    return isElsewhere && isReady && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
+  });
+}
+
+/** What is on the host and does not belong there any more. */
+async function leftOn(
+  parts: Parts,
+  host: Host,
+  device: HostFacts['device'],
+  round: Round,
+  signal: AbortSignal,
+): Promise<HostFacts['copies']> {
+  if (device?.known !== true) return [];
+  const { world, client } = parts;
+  const { machines } = device.value.observation;
+  const { installation } = round.authority;
+  const returns = host.status.fence !== undefined || reachable(host)?.status !== 'True';
+  return copiesOn({ host: host.metadata.name, machines, installation, returns }, world.machines, client, signal);
+}
+
+async function observe(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
+  const { world, sessions } = parts;
   const { name } = host.metadata;
   const pod = podOf(world, host);
+  const zone = zoneOf(world, host);
   const placed = world.machines.list().filter(({ status }) => status.host === name);
   const claimed = world.volumes.list().filter(({ status }) => status.claim?.host === name);
   const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
@@ -77,10 +175,12 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
   return {
     ...(pod !== undefined && { pod }),
+    ...(zone !== undefined && { zone: { name: zone.metadata.name, failover: ZoneFailover.parse(zone.spec.failover) } }),
     ...(device !== undefined && { device }),
-    placed: placed
-      .map((machine) => ({ name: nameOf(machine), cpus: machine.spec.cpus, memoryBytes: bytesOf(machine.spec.memory), storageBytes: 0 }))
-      .sort((one, other) => (one.name < other.name ? -1 : 1)),
+    ...silenceOf(parts, host, device, round.authority.epoch),
+    refuge: zone !== undefined && hasRefuge(world, host, zone),
+    placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
+    copies: await leftOn(parts, host, device, round, signal),
     claimed: claimed.map(nameOf).sort(),
     pools: local.map(({ metadata }) => metadata.name).sort(),
     storageBytes: local.reduce((sum, { status }) => sum + bytesOf(status.provisioned ?? 0), 0),
@@ -88,13 +188,22 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
     machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
     ...(twin !== undefined && { twin }),
+    ...(round.refused?.step === 'power-off' && { refused: round.refused.message }),
   };
 }
 
 const named = (name: string | undefined): readonly ObjectKey[] => (name === undefined ? [] : [{ name }]);
 
-/** Says what hosts have and how they are, and keeps a host until nothing is placed on it; never touches a machine. */
-export function hostController({ views, sessions }: HostControllerOptions): Controller<Host, HostFacts, HostStep, Planned<Host['status']>> {
+/**
+ * Says what hosts have and how they are, proves silent ones dead where it may, and keeps a host until nothing is placed on it. Of machines it
+ * touches only copies whose VMs have given up their place there.
+ */
+export function hostController({
+  views,
+  client,
+  sessions,
+  clock,
+}: HostControllerOptions): Controller<Host, HostFacts, HostStep, HostStatus> {
   const world: World = {
     zones: views.of<Zone>(ZoneKind),
     pods: views.of<Pod>(PodKind),
@@ -103,17 +212,26 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
     volumes: views.of<Volume>(VolumeKind),
     machines: views.of<VirtualMachine>(VirtualMachineKind),
   };
+  const parts: Parts = { world, client, sessions, clock, vigil: createVigil() };
   const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
     world.hosts
       .list()
       .filter(({ spec }) => fits(spec.pod))
       .map(keyOf);
+  // One host's silence asks for a look at all of its zone: whether it alone is silent decides what is done.
+  const besidesSilent = (object: ApiObject): readonly ObjectKey[] => {
+    const host = object as unknown as Host;
+    const zone = zoneOf(world, host)?.metadata.name;
+    if (zone === undefined || !isSaidSilent(host)) return [];
+    return inPods((pod) => world.pods.get({ name: pod })?.spec.zone === zone);
+  };
   return {
     kind: HostKind,
     finalizer: 'infra.lenticular.dev/host',
     triggers: [
       { kind: ZoneKind, keysOf: ({ metadata }) => inPods((pod) => world.pods.get({ name: pod })?.spec.zone === metadata.name) },
       { kind: PodKind, keysOf: ({ metadata }) => inPods((pod) => pod === metadata.name) },
+      { kind: HostKind, keysOf: besidesSilent },
       { kind: StoragePoolKind, keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host) },
       { kind: VolumeKind, keysOf: (object) => named((object as unknown as Volume).status.claim?.host) },
       { kind: VirtualMachineKind, keysOf: (object) => named((object as unknown as VirtualMachine).status.host) },
@@ -123,9 +241,8 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
       return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;
     },
     endpointOf: ({ metadata }) => metadata.uid,
-    observe: (host, round, signal) => observe(world, sessions, host, round, signal),
+    observe: (host, round, signal) => observe(parts, host, round, signal),
     plan: planHost,
-    // Its only step is to forget the endpoint.
-    take: (_step, host, _round, signal) => sessions.close(host.metadata.uid, signal),
+    take: (step, host, round, signal) => takeStep(step, { ...parts, host, round }, signal),
   };
 }

@@ -1,7 +1,15 @@
+import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
+import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { Amounts } from '../../apis/meta/amounts.ts';
 import type { Allocation } from '../../apis/meta/fields.ts';
 import type { DriverInfo, HostObservation } from '../../drivers/contract/driver.ts';
+import type { PowerState } from '../../drivers/contract/machine.ts';
 import type { Answer } from '../runtime/device.ts';
+import type { Plan, Planned } from '../runtime/plan.ts';
+
+export type HostReason = Host['status']['conditions'][number]['reason'];
+export type HostStatus = Planned<Host['status']>;
+export type HostPlan = Plan<HostStep, HostStatus>;
 
 /** What the driver says about the host, and which driver says it. */
 export interface HostAnswer {
@@ -10,14 +18,54 @@ export interface HostAnswer {
   readonly observation: HostObservation;
 }
 
+/** A VM that is placed here, and what it lets be done. */
+export interface PlacedVm extends Amounts {
+  /** `namespace/name`. */
+  readonly name: string;
+  /** Whether it shall run elsewhere once the host is proven dead, and no disk keeps it here. */
+  readonly reschedules: boolean;
+  /** Whether it leaves a host in maintenance by itself. */
+  readonly leaves: boolean;
+}
+
+/** A machine on the host whose VM has given up this place, as its object says now. */
+export interface LeftCopy {
+  readonly uid: string;
+  /** `namespace/name` of the VM. */
+  readonly name: string;
+  readonly power: PowerState;
+  /** Of the VM now, for the fence. */
+  readonly generation: number;
+  readonly placementEpoch: number;
+}
+
+/** How long nobody has answered for the host, and what came of it. */
+export interface Silence {
+  /** By the record, whoever led. */
+  readonly recordedMs: number;
+  /** As this leader has heard it, by its own clock. */
+  readonly witnessedMs: number;
+  /** The boot that this leader had seen last when the power driver proved the host off. */
+  readonly offBoot?: string;
+}
+
 /** What is known about a host in one round. */
 export interface HostFacts {
   /** The pod, and the strictest allocation of host, pod and zone; undefined: there is no such pod. */
   readonly pod?: { readonly cpuPercent: number; readonly memoryPercent: number; readonly allocation: Allocation };
+  /** Undefined: it does not exist, so nobody leads the host. */
+  readonly zone?: { readonly name: string; readonly failover: Zone['spec']['failover'] };
   /** Undefined: nobody asked. */
   readonly device?: Answer<HostAnswer>;
-  /** VMs placed here, as `namespace/name`, with what they take. */
-  readonly placed: readonly (Amounts & { readonly name: string })[];
+  /** Undefined: it answers, or nobody asked. */
+  readonly silence?: Silence;
+  /** Hosts of the zone that are not proven dead nor in maintenance, this one among them, and how many of those are silent with it. */
+  readonly neighbours: { readonly hosts: number; readonly silent: number };
+  /** Whether another host of the zone takes virtual machines now. */
+  readonly refuge: boolean;
+  readonly placed: readonly PlacedVm[];
+  /** Copies to be removed; while the host comes back, judged by the VMs' objects as they are in the store. */
+  readonly copies: readonly LeftCopy[];
   /** Volumes, as `namespace/name`, that were claimed for this host and not yet seen detached. */
   readonly claimed: readonly string[];
   /** Pools of the host alone. */
@@ -30,4 +78,14 @@ export interface HostFacts {
   readonly machines: ReadonlySet<string>;
   /** An older Host object that is the same machine. */
   readonly twin?: string;
+  /** Why the power driver refused for good to switch it off. */
+  readonly refused?: string;
 }
+
+export type HostStep =
+  /** Closes the sessions of a host that leaves. */
+  | { readonly do: 'forget' }
+  /** Ends only with proof that the host is off. */
+  | { readonly do: 'power-off' }
+  | { readonly do: 'stop-copy'; readonly copy: LeftCopy }
+  | { readonly do: 'delete-copy'; readonly copy: LeftCopy };

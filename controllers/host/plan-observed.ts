@@ -6,6 +6,7 @@ import { clip } from '../../apis/meta/sentence.ts';
 import type { HostObservation } from '../../drivers/contract/driver.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
 import type { HostFacts } from './plan-facts.ts';
+import { driverDigest } from './plan-reached.ts';
 
 type HostStatus = Host['status'];
 type Unmanaged = NonNullable<HostStatus['unmanaged']>[number];
@@ -50,11 +51,11 @@ export function hostIdBefore({ status }: Host, { device, placed, claimed }: Host
 }
 
 /** What a Host's status shows of its device: what was seen now, or, while nobody answers, what was seen last. */
-export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, 'conditions' | 'observedGeneration'> {
+export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, 'conditions' | 'observedGeneration' | 'fence'> {
   const allocated = resourcesOf({ ...sumOf(facts.placed), storageBytes: facts.storageBytes });
   const { device } = facts;
   if (device?.known !== true || hostIdBefore(host, facts) !== undefined) {
-    const { conditions: _conditions, observedGeneration: _observedGeneration, ...last } = host.status;
+    const { conditions: _conditions, observedGeneration: _observedGeneration, fence: _fence, ...last } = host.status;
     return { ...last, ...(last.capacity !== undefined && { allocated }) };
   }
   const { info, observation, capabilities } = device.value;
@@ -66,7 +67,10 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     capacity: resourcesOf({ cpus, memoryBytes, storageBytes }),
     allocatable: resourcesOf(allocatableOf(host, observation, facts)),
     allocated,
-    driver: { name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },
+    driver: {
+      ...{ name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },
+      reached: driverDigest(host),
+    },
     capabilities: [...capabilities]
       .sort()
       .slice(0, MOST_FACTS)

@@ -1,71 +1,9 @@
 import { HostFields } from '../../apis/infra/v1alpha1/host/schema.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import type { HostObservation } from '../../drivers/contract/driver.ts';
-import type { Owner } from '../../drivers/contract/fence.ts';
-import type { Machine } from '../../drivers/contract/machine.ts';
 import { stampConditions } from '../runtime/plan.ts';
 import type { HostFacts } from './plan-facts.ts';
 import { planHost } from './plan.ts';
-
-const GIB = 2 ** 30;
-const NOW = '2026-01-01T00:00:00Z';
-
-function host(spec: object = {}, more: { readonly deleting?: boolean; readonly status?: Partial<Host['status']> } = {}): Host {
-  const fields = HostFields.parse({ spec: { pod: 'rack-1', driver: { name: 'sim' }, ...spec } });
-  const metadata = { name: 'host-1', uid: 'h-1', resourceVersion: '1', generation: 1, creationTimestamp: NOW };
-  return {
-    ...{ apiVersion: 'infra.lenticular.dev/v1alpha1', kind: 'Host', spec: fields.spec, status: { ...fields.status, ...more.status } },
-    metadata: more.deleting === true ? { ...metadata, deletionTimestamp: NOW } : metadata,
-  };
-}
-
-const owner: Owner = { installation: 'us', kind: 'VirtualMachine', namespace: 'default', name: 'vm-1', uid: 'm-1' };
-
-function machine(id: string, more: Partial<Machine> = {}): Machine {
-  return {
-    ...{
-      id,
-      name: id,
-      released: false,
-      power: 'running',
-      cpus: 1,
-      memoryBytes: GIB,
-      disks: [],
-      interfaces: [],
-      pendingChanges: [],
-      drift: [],
-    },
-    ...{ generation: 1, placementEpoch: 1 },
-    ...more,
-  };
-}
-
-const observation: HostObservation = {
-  ...{ hostId: 'sim-h-1', bootId: 'b-1', cpus: 16, memoryBytes: 64 * GIB, storageBytes: 0, facts: { engine: 'sim' } },
-  machines: [machine('m-1', { owner })],
-};
-const info = { name: 'sim', version: '1.0', instance: 'i-1', contractVersions: [], categories: [] };
-
-function seen(more: Partial<HostObservation> = {}): Pick<HostFacts, 'device'> {
-  return { device: { known: true, value: { info, capabilities: ['disk-protocol.sim'], observation: { ...observation, ...more } } } };
-}
-
-const failed = (reason: 'DRIVER_UNKNOWN' | 'CONFIG_INVALID' | 'BACKEND', field?: string): Pick<HostFacts, 'device'> => {
-  const code = reason === 'BACKEND' ? 'UNAVAILABLE' : 'INVALID_ARGUMENT';
-  return { device: { known: false, because: 'must be a number', code, reason, ...(field !== undefined && { field }) } };
-};
-
-function facts(more: Partial<HostFacts> = {}): HostFacts {
-  return {
-    ...{ pod: { cpuPercent: 400, memoryPercent: 100, allocation: 'Enabled' }, placed: [], claimed: [], pools: [], storageBytes: 0 },
-    ...{ installation: 'us', machines: new Set(['m-1']) },
-    ...seen(),
-    ...more,
-  };
-}
-
-const vm1 = { name: 'default/vm-1', cpus: 2, memoryBytes: 4 * GIB, storageBytes: 0 };
-const { pod: _pod, device: _device, ...nobody } = facts();
+import { facts, failed, host, machine, NOW, owner, seen, vm1 } from './test-facts.ts';
 
 interface Row {
   readonly why: string;
@@ -76,6 +14,7 @@ interface Row {
   readonly stalled?: true;
 }
 
+const { pod: _pod, device: _device, ...nobody } = facts();
 const cordoned = facts({ pod: { cpuPercent: 100, memoryPercent: 100, allocation: 'Cordoned' } });
 
 const ROWS: readonly Row[] = [
@@ -111,6 +50,13 @@ const ROWS: readonly Row[] = [
     facts: facts({ placed: [vm1] }),
     ready: ['False', 'MaintenanceBlocked'],
     says: /default\/vm-1/,
+  },
+  {
+    why: 'what may be stopped leaves by itself',
+    have: host({ maintenance: true }),
+    facts: facts({ placed: [{ ...vm1, leaves: true }] }),
+    ready: ['False', 'Draining'],
+    says: /default\/vm-1 to leave/,
   },
   {
     why: 'a host with VMs stays',
@@ -182,11 +128,6 @@ describe('planHost', () => {
     const then = planHost(host({}, { status }), facts(failed('BACKEND'))).status;
     expect(then.capacity).toEqual(first.capacity);
     expect(then.conditions.find(({ type }) => type === 'Reachable')).toMatchObject({ status: 'False', reason: 'NotReachable' });
-  });
-
-  test('what is declared and not acted upon says so', () => {
-    const { status } = planHost(host({ outOfService: { bootId: 'b', reason: 'burnt' } }), facts());
-    expect(status.conditions.find(({ type }) => type === 'Fenced')).toMatchObject({ status: 'False', reason: 'NotSupported' });
   });
 
   test('a host whose driver leads to another machine keeps its id for as long as something is placed on it', () => {

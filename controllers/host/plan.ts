@@ -1,108 +1,112 @@
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
-import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
-import type { HostFacts } from './plan-facts.ts';
+import type { Verdict } from '../runtime/plan.ts';
+import { asides, isStated } from './plan-asides.ts';
+import type { Conclusion } from './plan-asides.ts';
+import type { HostFacts, HostPlan, HostReason } from './plan-facts.ts';
+import { fencedVerdict, planSilence, proofOf } from './plan-loss.ts';
+import { planMaintenance } from './plan-maintenance.ts';
 import { hostIdBefore, observedFields } from './plan-observed.ts';
+import { planCleaning } from './plan-return.ts';
 
-type HostReason = Host['status']['conditions'][number]['reason'];
-type HostStatus = Planned<Host['status']>;
-type PlannedHostCondition = HostStatus['conditions'][number];
-
-/** forget: closes the session of a host that leaves. */
-export interface HostStep {
-  readonly do: 'forget';
-}
-
-const UNREACHABLE_LOOK_MS = 5000;
+const SILENT_LOOK_MS = 5000;
+const CLEANING_LOOK_MS = 2000;
+const MAX_BEAT_MS = 60_000;
 
 /** What keeps the host where it is. */
 function inUse({ placed, claimed }: HostFacts): readonly string[] {
   return [...placed.map(({ name }) => `VirtualMachine ${name}`), ...claimed.map((name) => `Volume ${name}`)];
 }
 
-function verdictOf(host: Host, facts: HostFacts): Verdict<HostReason> {
+/** What is concluded while nobody answers for the host. */
+function unanswered(host: Host, facts: HostFacts): Conclusion {
   const { spec } = host;
-  const { pod, device, placed, twin } = facts;
-  if (pod === undefined) return { status: 'False', reason: 'PodNotFound', message: `there is no Pod ${spec.pod}` };
-  if (device === undefined) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
-  if (!device.known) {
-    const { reason, because, field } = device;
-    if (reason === 'DRIVER_UNKNOWN') {
-      return { status: 'False', reason: 'DriverUnknown', message: `there is no driver ${spec.driver.name} here`, also: 'stalled' };
-    }
-    if (reason === 'CONFIG_INVALID') {
-      const where = field === undefined ? 'spec.driver.config' : `spec.driver.config.${field}`;
-      return { status: 'False', reason: 'ConfigInvalid', message: `${where}: ${because}`, also: 'stalled' };
-    }
-    return { status: 'Unknown', reason: 'DriverUnreachable', message: `the driver ${spec.driver.name} does not answer: ${because}` };
+  const { device } = facts;
+  if (device?.known !== false) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
+  const fence = proofOf(host, facts);
+  if (fence !== undefined) return { ...fencedVerdict(fence), fence };
+  const { reason, because, field } = device;
+  if (reason === 'DRIVER_UNKNOWN') {
+    return { status: 'False', reason: 'DriverUnknown', message: `there is no driver ${spec.driver.name} here`, also: 'stalled' };
   }
+  if (reason === 'CONFIG_INVALID') {
+    const where = field === undefined ? 'spec.driver.config' : `spec.driver.config.${field}`;
+    return { status: 'False', reason: 'ConfigInvalid', message: `${where}: ${because}`, also: 'stalled' };
+  }
+  return planSilence(host, facts, because);
+}
+
+/** What is concluded about a host that answers. */
+function answered(host: Host, facts: HostFacts, allocation: NonNullable<HostFacts['pod']>['allocation'], hostId: string): Conclusion {
+  const { spec, status } = host;
+  const { twin } = facts;
+  // What was proven stays so until the host itself is back, and clean.
+  const still = status.fence === undefined ? {} : { fence: status.fence };
   const before = hostIdBefore(host, facts);
   if (before !== undefined) {
-    const message = `spec.driver leads to machine ${device.value.observation.hostId}, but ${nameList(inUse(facts))} went to ${before}: change it back`;
-    return { status: 'False', reason: 'ConfigInvalid', message, also: 'stalled' };
+    const message = `spec.driver leads to machine ${hostId}, but ${nameList(inUse(facts))} went to ${before}: change it back`;
+    return { status: 'False', reason: 'ConfigInvalid', message, also: 'stalled', ...still };
   }
   if (twin !== undefined) {
-    return { status: 'False', reason: 'DuplicateHost', message: `Host ${twin} is the same machine: delete one of them`, also: 'stalled' };
+    const message = `Host ${twin} is the same machine: delete one of them`;
+    return { status: 'False', reason: 'DuplicateHost', message, also: 'stalled', ...still };
   }
-  if (spec.maintenance && placed.length > 0) {
-    return { status: 'False', reason: 'MaintenanceBlocked', message: `${nameList(placed.map(({ name }) => name))} still placed here` };
+  const cleaning = planCleaning(facts);
+  if (cleaning !== undefined) return { ...cleaning, ...still };
+  if (spec.outOfService !== undefined && isStated(host, facts)) {
+    const message = 'spec.outOfService says that it is dead, and its driver answers for this very boot: take it away to use the host';
+    return { status: 'False', reason: 'OutOfService', message };
   }
-  if (spec.maintenance) return { status: 'True', reason: 'InMaintenance', message: 'drained as asked' };
-  if (pod.allocation === 'Enabled') return { status: 'True', reason: 'AsDeclared', message: 'takes virtual machines' };
-  const means = pod.allocation === 'Cordoned' ? 'nothing new is placed here' : 'no call changes anything here';
-  return { status: 'True', reason: 'AsDeclared', message: `${pod.allocation}: ${means}` };
+  const maintenance = planMaintenance(host, facts);
+  if (maintenance !== undefined) return maintenance;
+  if (allocation === 'Enabled') return { status: 'True', reason: 'AsDeclared', message: 'takes virtual machines' };
+  const means = allocation === 'Cordoned' ? 'nothing new is placed here' : 'no call changes anything here';
+  return { status: 'True', reason: 'AsDeclared', message: `${allocation}: ${means}` };
 }
 
-/** Conditions beside Ready: whether it answers, is drained, is proven dead. */
-function asides({ spec, metadata }: Host, { device, placed }: HostFacts): readonly PlannedHostCondition[] {
-  const observedGeneration = metadata.generation;
-  const say = (type: PlannedHostCondition['type'], status: PlannedHostCondition['status'], reason: HostReason, message: string) => {
-    return { type, status, reason, message, observedGeneration };
-  };
-  const reachable =
-    device === undefined
-      ? say('Reachable', 'Unknown', 'Pending', 'nobody has asked its driver yet')
-      : device.known
-        ? say('Reachable', 'True', 'Reachable', 'its driver answers')
-        : say('Reachable', 'False', 'NotReachable', 'its driver does not answer for it');
-  const blocked = nameList(placed.map(({ name }) => name));
-  const maintenance = !spec.maintenance
-    ? say('Maintenance', 'False', 'NotInMaintenance', 'not asked for')
-    : placed.length > 0
-      ? say('Maintenance', 'False', 'MaintenanceBlocked', `waits for ${blocked}: virtual machines are not moved away yet`)
-      : say('Maintenance', 'True', 'InMaintenance', 'drained as asked');
-  const declared = [...(spec.outOfService === undefined ? [] : ['spec.outOfService']), ...(spec.power === undefined ? [] : ['spec.power'])];
-  const fenced =
-    declared.length === 0
-      ? say('Fenced', 'False', 'NotFenced', 'not proven dead')
-      : say('Fenced', 'False', 'NotSupported', `${nameList(declared)} recorded, but nothing acts on it yet`);
-  return [reachable, maintenance, fenced];
+function conclude(host: Host, facts: HostFacts): Conclusion {
+  const { pod, device } = facts;
+  if (pod === undefined) {
+    const { fence } = host.status;
+    return { status: 'False', reason: 'PodNotFound', message: `there is no Pod ${host.spec.pod}`, ...(fence !== undefined && { fence }) };
+  }
+  return device?.known === true ? answered(host, facts, pod.allocation, device.value.observation.hostId) : unanswered(host, facts);
 }
 
-/** Decides what is said of a host, and whether it may go. Pure; no step of it touches a machine. */
-export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatus> {
+/** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
+function lookAgainMs({ device, placed, zone }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
+  const beatMs = zone === undefined ? SILENT_LOOK_MS : Math.min(Math.ceil((zone.failover.afterSeconds * 1000) / 3), MAX_BEAT_MS);
+  if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
+  if (reason === 'Cleaning') return CLEANING_LOOK_MS;
+  return device !== undefined && placed.length > 0 ? beatMs : undefined;
+}
+
+/** Decides what one host needs next. Pure: the same host and facts give the same plan. */
+export function planHost(host: Host, facts: HostFacts): HostPlan {
   const { metadata } = host;
   const { generation } = metadata;
-  const { pools } = facts;
-  const blockers = [...inUse(facts), ...pools.map((name) => `StoragePool ${name}`)];
+  const blockers = [...inUse(facts), ...facts.pools.map((name) => `StoragePool ${name}`)];
   const deleting = metadata.deletionTimestamp !== undefined;
   const leaves = deleting && blockers.length === 0;
+  const conclusion = conclude(host, facts);
   const verdict: Verdict<HostReason> = leaves
     ? { status: 'False', reason: 'Deleting', message: 'nothing is placed here', also: 'moving' }
     : deleting
       ? { status: 'False', reason: 'InUse', message: `waits for ${nameList(blockers)} to go`, also: 'moving' }
-      : verdictOf(host, facts);
-  const silent = facts.device?.known === false;
+      : conclusion;
+  const { fence, steps = [] } = conclusion;
+  const again = leaves ? undefined : lookAgainMs(facts, conclusion);
   return {
     status: {
       observedGeneration: generation,
       ...observedFields(host, facts),
-      conditions: [...verdictConditions(generation, verdict), ...asides(host, facts)],
+      ...(fence !== undefined && { fence }),
+      conditions: [...verdictConditions(generation, verdict), ...asides(host, facts, conclusion)],
     },
     finalizer: leaves ? 'release' : 'hold',
-    steps: leaves ? [{ do: 'forget' }] : [],
-    ...(silent && { lookAgainMs: UNREACHABLE_LOOK_MS }),
+    steps: leaves ? [{ do: 'forget' }] : steps,
+    ...(again !== undefined && { lookAgainMs: again }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };
 }

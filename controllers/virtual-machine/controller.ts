@@ -1,5 +1,6 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
@@ -20,6 +21,7 @@ import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
 import { isVerified } from './plan/verified.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
+import { isItsTurn, mayLeave } from './turn.ts';
 import { candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
@@ -42,10 +44,24 @@ const shardOf = ({ zones }: World, vm: VirtualMachine): string => {
   return name === undefined || zones.get({ name }) === undefined ? 'global' : name;
 };
 
-async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
-  const host: Host | undefined = world.hosts.get({ name: vm.status.host ?? '' });
+/** The host of a VM; read anew where it seems to be proven dead, because on that the VM acts. */
+async function hostOf({ world, client }: Parts, { status }: VirtualMachine, signal: AbortSignal): Promise<Host | undefined> {
+  const key = { name: status.host ?? '' };
+  const seen = world.hosts.get(key);
+  return seen?.status.fence === undefined ? seen : client.get<Host>(HostKind, key, signal);
+}
+
+async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
+  const { world, sessions } = parts;
+  const host = await hostOf(parts, vm, signal);
   const candidate = host === undefined ? undefined : candidateOf(world, host);
   if (host === undefined || candidate === undefined) return { capabilities: [] };
+  const { hostId, fence } = host.status;
+  const cleaning = fence === undefined ? {} : { cleaning: true as const };
+  const fact: HostFact = { candidate, ...(hostId !== undefined && { hostId }), ...cleaning };
+  const proof = coveringFence(host);
+  // The dead are not asked: each question would wait for its deadline.
+  if (proof !== undefined) return { host: { ...fact, fence: proof.evidence }, capabilities: [] };
   const answer = await ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), vm.metadata.uid, signal);
@@ -53,15 +69,13 @@ async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Ro
     if (machine === undefined && isVerified(vm)) await checkIdentity(session, host.status.hostId, round, signal);
     return { machine, capabilities: session.capabilities };
   }, signal);
-  const { hostId } = host.status;
-  const fact = { candidate, ...(hostId !== undefined && { hostId }) };
   if (!answer.known) return { host: fact, machine: answer, capabilities: [] };
   return { host: fact, machine: { known: true, value: answer.value.machine }, capabilities: answer.value.capabilities };
 }
 
 /** The claims that a decision about a place has to respect. */
-async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, signal: AbortSignal) {
-  if (vm.status.host === undefined) return placedIn(world, zone);
+async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, evacuates: boolean, signal: AbortSignal) {
+  if (vm.status.host === undefined || evacuates) return placedIn(world, zone);
   const absent = asked.machine?.known === true && asked.machine.value === undefined;
   if (!absent || isVerified(vm)) return [];
   // At or above our own claim: whoever claimed earlier is in the view.
@@ -78,14 +92,16 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const zone = zoneNameOf(vm);
   const exists = zone !== undefined && world.zones.get({ name: zone }) !== undefined;
   const [asked, disks] = await Promise.all([askHost(parts, vm, round, signal), diskFacts(world, client, vm, signal)]);
-  const chooses = exists && status.host === undefined && spec.running && metadata.deletionTimestamp === undefined;
+  const evacuates = asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm);
+  const chooses = exists && (status.host === undefined || evacuates) && spec.running && metadata.deletionTimestamp === undefined;
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
     candidates: chooses ? candidatesIn(world, zone) : [],
-    placed: exists ? await claimsOn(world, vm, zone, asked, signal) : [],
+    placed: exists ? await claimsOn(world, vm, zone, asked, evacuates, signal) : [],
     ...asked,
     disks,
+    ...(evacuates && { evacuates }),
     ...(round.refused !== undefined && { refused: round.refused.message }),
   };
 }

@@ -1,6 +1,7 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { planDeletion } from './plan/deletion.ts';
 import type { VmFacts, VmPlan } from './plan/facts.ts';
+import { planFenced } from './plan/fenced.ts';
 import { isVerified } from './plan/verified.ts';
 import { planPlacement, planVerification } from './plan/placement.ts';
 import { planPreparation } from './plan/preparation.ts';
@@ -21,6 +22,8 @@ export type Stage =
   | 'Unplaced'
   /** Nobody can tell what its machine does. */
   | 'Unseen'
+  /** Its machine is proven dead, with its host. */
+  | 'Fenced'
   /** It claims a place that nobody has checked against other claims. */
   | 'Unverified'
   /** It has its place and no machine. */
@@ -56,6 +59,7 @@ const PLANNERS = {
   Homeless: planZone,
   Unplaced: planPlacement,
   Unseen: planUnseen,
+  Fenced: planFenced,
   Unverified: planVerification,
   Absent: planPreparation,
   Stopped: withMachine(planStopped),
@@ -71,6 +75,7 @@ export function stageOf(vm: VirtualMachine, { zone, host, machine }: VmFacts): S
   if (zone !== 'exists') return 'Homeless';
   if (status.host === undefined) return 'Unplaced';
   const verified = isVerified(vm);
+  if (verified && host?.fence !== undefined) return 'Fenced';
   // Nothing was sent there yet: a host that is gone or known to be down is no reason to wait.
   const lost = host?.candidate.ready !== true;
   if (host === undefined || machine?.known !== true) return !verified && lost ? 'Unverified' : 'Unseen';
@@ -90,6 +95,10 @@ function permitted(vm: VirtualMachine, { host, refused }: VmFacts, conclusion: C
   if (host?.candidate.allocation === 'Disabled') {
     const message = `Host ${host.candidate.name} is Disabled: no call may change anything there`;
     return { ...without, status: 'False', reason: 'HostDisabled', message };
+  }
+  if (host?.cleaning === true) {
+    const message = `Host ${host.candidate.name} is back, and is cleaned before anything else is done there`;
+    return { ...without, status: 'False', reason: 'HostFailed', message };
   }
   if (refused === undefined || vm.metadata.deletionTimestamp !== undefined) return conclusion;
   return { ...without, status: 'False', reason: 'Refused', message: refused, also: 'stalled' };

@@ -1,6 +1,8 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
+import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
@@ -54,11 +56,19 @@ async function askPool({ sessions }: Parts, volume: Volume, pool: StoragePool, r
   return { disk: { known: true, value: disk }, capabilities, ...(operation !== undefined && { operation }) };
 }
 
-async function askHolder({ world, sessions }: Parts, volume: Volume, round: Round, signal: AbortSignal): Promise<Holder | undefined> {
+async function askHolder(
+  { world, client, sessions }: Parts,
+  volume: Volume,
+  round: Round,
+  signal: AbortSignal,
+): Promise<Holder | undefined> {
   const { claim } = volume.status;
   if (claim === undefined) return undefined;
-  const host = world.hosts.get({ name: claim.host });
+  const seen = world.hosts.get({ name: claim.host });
+  // A proof is read anew, because on that the claim falls.
+  const host = seen?.status.fence === undefined ? seen : await client.get<Host>(HostKind, { name: claim.host }, signal);
   if (host === undefined) return { state: 'unknown', because: `Host ${claim.host} is gone` };
+  if (coveringFence(host) !== undefined) return { state: 'free' };
   const answer = await ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), claim.uid, signal);

@@ -3,8 +3,8 @@ import type { Disk } from '../../drivers/contract/disk.ts';
 import type { Claim, VolumeFacts, VolumeStep } from './plan-facts.ts';
 
 /**
- * Who may attach the disk from now on. A claim ends only on an observed detach, and a new one is granted only when the disk is published
- * nowhere else: so two machines never hold it.
+ * Who may attach the disk from now on. A claim ends only on an observed detach or on the proof that its host is dead, and a new one is
+ * granted only when the disk is published nowhere else: so two machines never hold it.
  */
 export function claimAfter({ status }: Volume, facts: VolumeFacts, disk: Disk): Claim | null {
   const { claim } = status;

@@ -34,7 +34,7 @@ export type Wanting = Claim;
 /** What the machine of the claim does with the disk. */
 export type Holder =
   | { readonly state: 'holds'; readonly power: PowerState; readonly canGrow: boolean }
-  /** Surely not attached. */
+  /** Surely not attached: seen to be so, or its host is proven dead. */
   | { readonly state: 'free' }
   | { readonly state: 'unknown'; readonly because: string };
 

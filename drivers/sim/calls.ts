@@ -14,7 +14,7 @@ type AnyMethod = (...args: readonly unknown[]) => unknown;
 type Lifted = (...args: readonly unknown[]) => Promise<unknown>;
 
 /** The services of a simulated driver, each done when its method returns. */
-export type ImmediateDriver = { readonly [K in Exclude<keyof Driver, 'watch' | 'power'>]-?: Immediate<Required<Driver>[K]> };
+export type ImmediateDriver = { readonly [K in Exclude<keyof Driver, 'watch'>]-?: Immediate<Required<Driver>[K]> };
 
 /** Whether a call may change the world; what it was given says nothing, because who looks may hold a fence too. */
 function isMutating(service: string, name: string): boolean {
@@ -34,7 +34,7 @@ function uidOf(argument: unknown): string {
 function endpointOf(sim: Sim, service: string, context: unknown): string {
   const { session } = (context ?? {}) as { readonly session?: unknown };
   if (typeof session !== 'string') return '';
-  const category = service === 'machine' || service === 'host' ? 'machine' : 'disk';
+  const category = service === 'machine' || service === 'host' ? 'machine' : service === 'power' ? 'power' : 'disk';
   return sim.sessions.endpoint(session, category).uid;
 }
 
@@ -61,7 +61,7 @@ async function mutate(
 }
 
 /** The same services with what every call has in common: sessions, fences, faults, the lock and the journal. */
-export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, lock: KeyedLock): Omit<Driver, 'watch' | 'power'> {
+export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, lock: KeyedLock): Omit<Driver, 'watch'> {
   const wrap =
     (service: string, name: string, method: AnyMethod): Lifted =>
     async (...args) => {
@@ -84,5 +84,5 @@ export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, l
     const all = Object.entries(methods as unknown as Readonly<Record<string, AnyMethod>>);
     return [service, Object.fromEntries(all.map(([name, method]) => [name, wrap(service, name, method)]))];
   });
-  return Object.fromEntries(entries) as unknown as Omit<Driver, 'watch' | 'power'>;
+  return Object.fromEntries(entries) as unknown as Omit<Driver, 'watch'>;
 }

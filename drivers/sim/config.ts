@@ -101,7 +101,7 @@ function valueOf(field: string, property: Property, value: Json): string | numbe
 function read(category: Category, bag: ConfigBag): Values {
   const properties = PROPERTIES[category];
   for (const key of Object.keys(bag)) {
-    if (!Object.hasOwn(properties, key)) throw invalid(key, `is not known; known are ${Object.keys(properties).join(', ')}`);
+    if (!Object.hasOwn(properties, key)) throw invalid(key, `is not known; known are ${Object.keys(properties).join(', ') || 'none'}`);
   }
   const entries = Object.entries(properties).map(([key, property]): [string, string | number | boolean] => [
     key,
@@ -122,6 +122,11 @@ export function readHostConfig(bag: ConfigBag): HostConfig {
     ignoreShutdown: values.ignoreShutdown === true,
     hostId: String(values.hostId),
   };
+}
+
+/** Refuses a power bag with anything in it: a simulated host is switched without. */
+export function checkPowerConfig(bag: ConfigBag): void {
+  read('power', bag);
 }
 
 function imagesIn(list: string): Readonly<Record<string, number>> {

@@ -17,9 +17,10 @@ const BOOT_MS = 50;
 const facts = {
   clock: realClock,
   endpoint: (category, n) => {
-    const ref = { category, uid: `${category}-${n}`, name: `${category}-${n}`, address: '' };
-    const host = { bootDelayMs: BOOT_MS, stopDelayMs: 50 };
-    return { ref, config: category === 'machine' ? host : { images: 'debian-12:2Gi', copyRate: '4Gi' } };
+    // A host's power goes by the uid of the host.
+    const uid = category === 'power' ? `machine-${n}` : `${category}-${n}`;
+    const configs = { machine: { bootDelayMs: BOOT_MS, stopDelayMs: 50 }, disk: { images: 'debian-12:2Gi', copyRate: '4Gi' }, power: {} };
+    return { ref: { category, uid, name: uid, address: '' }, config: configs[category] };
   },
   wrongConfigs: [
     { category: 'machine', config: { cpus: 0 }, field: 'cpus' },
@@ -29,6 +30,7 @@ const facts = {
     { category: 'disk', config: { capacity: {} }, field: 'capacity' },
     { category: 'disk', config: { images: '../escape' }, field: 'images' },
     { category: 'disk', config: { reachableFrom: 7 }, field: 'reachableFrom' },
+    { category: 'power', config: { volts: 230 }, field: 'volts' },
   ],
   machine: { cpus: 1, memoryBytes: 2 ** 28 },
   guestListens: true,

@@ -9,7 +9,7 @@ export type SimCommand =
   | { readonly do: 'clear' | 'faults' | 'calls' | 'world' }
   | { readonly do: 'journal'; readonly limit?: number }
   | { readonly do: 'guest-shutdown' | 'crash'; readonly uid: string }
-  | { readonly do: 'power-loss'; readonly host: string }
+  | { readonly do: 'power-loss' | 'power-off' | 'power-on'; readonly host: string }
   | { readonly do: 'drift'; readonly host: string; readonly uid: string; readonly field: string }
   | { readonly do: 'lose-disk'; readonly pool: string; readonly uid: string }
   | { readonly do: 'plant'; readonly what: 'machine'; readonly host: string; readonly id: string }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { SimDriver } from './driver.ts';
 import { readFault } from './faults.ts';
-import { describeWorld, driftMachine, guestStops, loseDisk, plantDisk, plantMachine, powerLoss } from './guests.ts';
+import { describeWorld, driftMachine, guestStops, loseDisk, plantDisk, plantMachine, powerLoss, switchOff, switchOn } from './guests.ts';
 import { callCounts, journalTail } from './journal.ts';
 import { bytesIn } from './quantity.ts';
 
@@ -35,6 +35,8 @@ const COMMANDS: Readonly<Record<string, (driver: SimDriver, request: Request) =>
   'guest-shutdown': ({ sim }, request) => guestStops(sim, text(request, 'uid'), 'guest-shutdown'),
   crash: ({ sim }, request) => guestStops(sim, text(request, 'uid'), 'crashed'),
   'power-loss': ({ sim }, request) => powerLoss(sim, text(request, 'host')),
+  'power-off': ({ sim }, request) => switchOff(sim, text(request, 'host')),
+  'power-on': ({ sim }, request) => switchOn(sim, text(request, 'host')),
   drift: ({ sim }, request) => driftMachine(sim, text(request, 'host'), text(request, 'uid'), text(request, 'field')),
   'lose-disk': ({ sim }, request) => loseDisk(sim, text(request, 'pool'), text(request, 'uid')),
   plant,

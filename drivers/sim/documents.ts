@@ -12,6 +12,8 @@ export interface HostDoc {
   readonly hostId: string;
   readonly bootId: string;
   readonly config: HostConfig;
+  /** Without power: it runs nothing and answers nothing. */
+  readonly off?: true;
 }
 
 /** A pool of the world. */

@@ -14,6 +14,7 @@ import type { Faults } from './faults.ts';
 import { createHints, watchWorld } from './hints.ts';
 import { simMachines } from './machines.ts';
 import { simOperations } from './operations.ts';
+import { simPower } from './power.ts';
 import { createSessionTable } from './sessions.ts';
 import type { Immediate, Sim } from './sim.ts';
 import { openWorld } from './world.ts';
@@ -56,7 +57,7 @@ export interface SimDriver {
 
 function simIdentity(version: string, instance: string): Immediate<IdentityService> {
   return {
-    getInfo: () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk'] }),
+    getInfo: () => ({ name: 'sim', version, instance, contractVersions: [CONTRACT_VERSION], categories: ['machine', 'disk', 'power'] }),
     getCapabilities: () => CAPABILITIES,
     getConfigSchema: (category) => simConfigSchema(category),
     probe: () => ({ ready: true }),
@@ -81,6 +82,7 @@ export function createSimDriver({ worldFile, clock, version, newId = randomId, d
     pool: simPools(sim),
     disk: simDisks(sim),
     operation: simOperations(sim),
+    power: simPower(sim),
   };
   const driver: Driver = {
     ...withCalls(sim, services, faults, createKeyedLock()),

@@ -1,16 +1,17 @@
-import type { HostService, PoolService, SessionService } from '../contract/driver.ts';
+import type { Category, HostService, PoolService, SessionService } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import { checkFence, checkUid } from '../contract/names.ts';
 import { PROTOCOL } from './attachments.ts';
-import { readHostConfig, readPoolConfig } from './config.ts';
+import { checkPowerConfig, readHostConfig, readPoolConfig } from './config.ts';
 import { disksIn } from './disks.ts';
 import { hostDoc, machineDocs, operationDocs, passLeader, poolDoc } from './documents.ts';
 import { momentsOf } from './machine-state.ts';
-import { machinesOn } from './machines.ts';
+import { hostOf, machinesOn } from './machines.ts';
 import type { Immediate, Sim } from './sim.ts';
 
 /** Hints for what was under way when an earlier process ended. */
-function resume(sim: Sim, category: 'machine' | 'disk', uid: string): void {
+function resume(sim: Sim, category: Category, uid: string): void {
+  if (category === 'power') return;
   const nowMs = sim.clock.now();
   if (category === 'disk') {
     for (const { uid: disk, endsMs } of operationDocs(sim.world, uid)) if (endsMs > nowMs) sim.changed('operation', uid, disk, [endsMs]);
@@ -29,9 +30,10 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
       const { category, uid, name } = endpoint;
       checkUid('endpoint.uid', uid);
       checkFence('fence', fence);
-      if (category === 'power') throw new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'this driver switches no power');
       sim.world.write(() => {
         passLeader(sim.world, fence);
+        // The power of a host that is there, or comes with a session of its own: nothing is made for it.
+        if (category === 'power') return checkPowerConfig(config);
         if (category === 'disk') {
           const read = readPoolConfig(config);
           const poolId = read.poolId === '' ? `sim-pool-${uid}` : read.poolId;
@@ -39,8 +41,10 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
         }
         const read = readHostConfig(config);
         const hostId = read.hostId === '' ? `sim-host-${uid}` : read.hostId;
-        const bootId = hostDoc(sim.world, uid)?.bootId ?? sim.newId(8);
-        return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read });
+        const before = hostDoc(sim.world, uid);
+        const bootId = before?.bootId ?? sim.newId(8);
+        const off = before?.off === true ? { off: true } : {};
+        return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read, ...off });
       });
       const session = sim.sessions.open(endpoint);
       resume(sim, category, uid);
@@ -51,20 +55,14 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
   };
 }
 
-function gone(what: string): DriverError {
-  return new DriverError('UNAVAILABLE', 'SESSION_UNKNOWN', `the ${what} of the session is gone: open it again`);
-}
-
 /** What is true of simulated hosts. */
 export function simHosts(sim: Sim): Immediate<HostService> {
   return {
     observe({ session }) {
-      const { uid } = sim.sessions.endpoint(session, 'machine');
-      const host = hostDoc(sim.world, uid);
-      if (host === undefined) throw gone('host');
+      const host = hostOf(sim, session);
       const { cpus, memoryBytes, storageBytes } = host.config;
       const facts = { engine: 'sim', bootDelayMs: String(host.config.bootDelayMs) };
-      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, facts, machines: machinesOn(sim, uid) };
+      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, facts, machines: machinesOn(sim, host.uid) };
     },
   };
 }
@@ -75,7 +73,7 @@ export function simPools(sim: Sim): Immediate<PoolService> {
     observe({ session }) {
       const { uid } = sim.sessions.endpoint(session, 'disk');
       const pool = poolDoc(sim.world, uid);
-      if (pool === undefined) throw gone('pool');
+      if (pool === undefined) throw new DriverError('UNAVAILABLE', 'SESSION_UNKNOWN', 'the pool of the session is gone: open it again');
       const disks = disksIn(sim, uid);
       const { capacityBytes, reachableFrom } = pool.config;
       const usedBytes = disks.reduce((sum, disk) => sum + disk.actualSizeBytes, 0);

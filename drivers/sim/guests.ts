@@ -1,7 +1,8 @@
 import type { StopCause } from '../contract/machine.ts';
+import { DriverError } from '../contract/driver-error.ts';
 import { UNSEEN_OBJECT } from '../contract/fence-check.ts';
 import { diskDoc, diskDocs, hostDoc, hostDocs, machineDoc, machineDocs, poolDoc } from './documents.ts';
-import type { MachineDoc } from './documents.ts';
+import type { HostDoc, MachineDoc } from './documents.ts';
 import { disksIn } from './disks.ts';
 import { settled } from './machine-state.ts';
 import { machinesOn } from './machines.ts';
@@ -27,14 +28,38 @@ export function guestStops(sim: Sim, uid: string, cause: 'guest-shutdown' | 'cra
   });
 }
 
+function hostThere(sim: Sim, hostUid: string): HostDoc {
+  const host = hostDoc(sim.world, hostUid);
+  if (host !== undefined) return host;
+  throw new DriverError('UNAVAILABLE', 'BACKEND', `there is no host ${hostUid}`);
+}
+
+/** A host loses power, and stays without: all its machines crash, and nothing on it answers. Off already: nothing. */
+export function switchOff(sim: Sim, hostUid: string): void {
+  sim.world.write(() => {
+    const host = hostThere(sim, hostUid);
+    if (host.off === true) return;
+    for (const machine of machineDocs(sim.world, hostUid)) halt(sim, hostUid, settled(machine, sim.clock.now()), 'crashed');
+    sim.world.put('endpoints', 'machine', hostUid, { ...host, off: true });
+    sim.changed('host', hostUid, '');
+  });
+}
+
+/** A host gets power and boots: its boot id is new. On already: nothing. */
+export function switchOn(sim: Sim, hostUid: string): void {
+  sim.world.write(() => {
+    const { off, ...host } = hostThere(sim, hostUid);
+    if (off !== true) return;
+    sim.world.put('endpoints', 'machine', hostUid, { ...host, bootId: sim.newId(8) });
+    sim.changed('host', hostUid, '');
+  });
+}
+
 /** A host loses power and boots again: all its machines crash, and its boot id is new. */
 export function powerLoss(sim: Sim, hostUid: string): void {
   sim.world.write(() => {
-    const host = hostDoc(sim.world, hostUid);
-    if (host === undefined) throw new Error(`there is no host ${hostUid}`);
-    for (const machine of machineDocs(sim.world, hostUid)) halt(sim, hostUid, settled(machine, sim.clock.now()), 'crashed');
-    sim.world.put('endpoints', 'machine', hostUid, { ...host, bootId: sim.newId(8) });
-    sim.changed('host', hostUid, '');
+    switchOff(sim, hostUid);
+    switchOn(sim, hostUid);
   });
 }
 

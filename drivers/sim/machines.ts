@@ -24,10 +24,12 @@ export function checkOurs(
   });
 }
 
-function hostOf(sim: Sim, session: string): HostDoc {
+/** The host of a session; what is off does not answer. */
+export function hostOf(sim: Sim, session: string): HostDoc {
   const { uid } = sim.sessions.endpoint(session, 'machine');
   const host = hostDoc(sim.world, uid);
   if (host === undefined) throw new DriverError('UNAVAILABLE', 'SESSION_UNKNOWN', 'the host of the session is gone: open it again');
+  if (host.off === true) throw new DriverError('UNAVAILABLE', 'BACKEND', `the host ${host.name} is off`);
   return host;
 }
 

@@ -16,6 +16,7 @@ export function planDeletion(vm: VirtualMachine, facts: VmFacts): Conclusion {
   // A place that was only claimed has seen no call.
   const unseen = answer?.known !== true || answer.value === undefined;
   if (unseen && !isVerified(vm)) return { ...gone, message: 'no machine was made' };
+  if (host?.fence !== undefined) return { ...gone, message: `the machine died with Host ${status.host} (${host.fence})` };
   if (facts.zone === 'absent' || host === undefined || answer?.known !== true) return planUnseen(vm, facts);
   const machine = answer.value;
   // Deleting what is not there leaves the mark that stops an Ensure which is still under way.

@@ -36,6 +36,10 @@ export interface ZoneOffer {
 export interface HostFact {
   readonly candidate: HostCandidate;
   readonly hostId?: string;
+  /** What proves it dead, with everything that ran there; it was not asked then. Undefined: nothing does. */
+  readonly fence?: string;
+  /** Whether it was proven dead and is not cleaned yet: nothing is done there before that. */
+  readonly cleaning?: true;
 }
 
 /** What is known about a VM in one round. */
@@ -44,7 +48,7 @@ export interface VmFacts {
   readonly zone?: 'exists' | 'absent';
   /** Zones to choose from, for a VM that names none. */
   readonly zones: readonly ZoneOffer[];
-  /** Hosts to choose from, while none is chosen. */
+  /** Hosts to choose from, while none is chosen or its own is left. */
   readonly candidates: readonly HostCandidate[];
   /** VMs that have a place; while the own placement is verified, those that come before it. */
   readonly placed: readonly PlacedMachine[];
@@ -55,6 +59,8 @@ export interface VmFacts {
   /** What the host's driver can do now. */
   readonly capabilities: readonly string[];
   readonly disks: readonly DiskFact[];
+  /** Whether its host shall be drained, and it is this VM's turn to be restarted elsewhere. */
+  readonly evacuates?: true;
   /** Why the driver refused the last step for good. */
   readonly refused?: string;
 }

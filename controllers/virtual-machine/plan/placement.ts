@@ -5,13 +5,18 @@ import { requestOf } from './describe.ts';
 import type { VmFacts } from './facts.ts';
 import type { Conclusion } from './say.ts';
 
+const NOT_RUNNING = 'is given a host when it shall run';
+
+/** What is said of a VM that shall not run and has no place. */
+export const PLACELESS: Conclusion = {
+  ...{ status: 'True', reason: 'Stopped', message: NOT_RUNNING, restartToken: null },
+  scheduled: { status: 'False', reason: 'Stopped', message: NOT_RUNNING },
+};
+
 /** Picks a host, as a claim: it is published, then verified, and only then does anything reach the host. */
 export function planPlacement(vm: VirtualMachine, { disks, candidates, placed }: VmFacts): Conclusion {
   const { spec, status } = vm;
-  if (!spec.running) {
-    const message = 'is given a host when it shall run';
-    return { status: 'True', reason: 'Stopped', message, restartToken: null, scheduled: { status: 'False', reason: 'Stopped', message } };
-  }
+  if (!spec.running) return PLACELESS;
   // Where its disks are decides where it may go.
   const homeless = disks.find(({ pool }) => pool === undefined);
   if (homeless !== undefined) {

@@ -2,10 +2,12 @@ import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-mach
 import { countOf, nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
+import { exitOf } from './evacuation.ts';
 import type { VmFacts, VmStep } from './facts.ts';
 import type { Conclusion } from './say.ts';
 
 const STOPPING_LOOK_MS = 2000;
+const NO_EXIT_LOOK_MS = 10_000;
 
 /** Steps that bring a running machine nearer to what is declared, without stopping it. */
 function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly VmStep[] {
@@ -34,10 +36,14 @@ function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly 
 export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
   const restarts = spec.running && (status.restartToken ?? spec.restartToken) !== spec.restartToken;
-  if (machine.stoppingSinceMs !== undefined || !spec.running || restarts) {
-    const [reason, message] = spec.running
-      ? (['Restarting', 'the guest is shutting down, to be started again'] as const)
-      : (['Stopping', 'the guest is shutting down'] as const);
+  const exit = exitOf(vm, facts);
+  const leaves = exit?.may === true && machine.power === 'running';
+  if (machine.stoppingSinceMs !== undefined || !spec.running || restarts || leaves) {
+    const [reason, message] = leaves
+      ? (['Evacuating', `the guest is shutting down, to be started on another host: ${status.host ?? ''} is in maintenance`] as const)
+      : spec.running
+        ? (['Restarting', 'the guest is shutting down, to be started again'] as const)
+        : (['Stopping', 'the guest is shutting down'] as const);
     const stopping: Conclusion = { status: 'False', reason, message, also: 'moving', lookAgainMs: STOPPING_LOOK_MS };
     if (machine.stoppingSinceMs !== undefined) return stopping;
     return { ...stopping, steps: [{ do: 'stop-machine', deadlineMs: spec.stopTimeoutSeconds * 1000 }] };
@@ -57,5 +63,8 @@ export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine
   }
   const waits = waitForDisks(facts);
   if (waits !== undefined) return { ...waits, message: `running; ${waits.message}`, restartToken };
-  return { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}`, restartToken };
+  const runs: Conclusion = { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}`, restartToken };
+  if (exit?.may !== false) return runs;
+  const message = `stays on Host ${status.host ?? ''}, which is in maintenance: ${exit.message}`;
+  return { ...runs, message, lookAgainMs: NO_EXIT_LOOK_MS, scheduled: { status: 'True', reason: 'NoCapacity', message } };
 }

@@ -42,6 +42,8 @@ const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
   GuestShutdown: 'Stopped',
   HostUnreachable: 'Unknown',
   HostNotFound: 'Unknown',
+  HostFailed: 'Failed',
+  Evacuating: 'Stopping',
   Deleting: 'Deleting',
 };
 

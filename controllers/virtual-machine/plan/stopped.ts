@@ -1,6 +1,7 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
+import { exitOf } from './evacuation.ts';
 import type { VmFacts } from './facts.ts';
 import type { Conclusion } from './say.ts';
 
@@ -24,6 +25,11 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   const { spec, status } = vm;
   const { wanted, missing, extra, frozen } = diskChanges(facts, machine);
   const outdated = isOutdated(vm, machine) || missing.length + extra.length > 0;
+  const drains = facts.host?.candidate.maintenance === true;
+  if (!spec.running && drains) {
+    const message = `as declared; leaves Host ${status.host ?? ''}, which is in maintenance`;
+    return { status: 'True', reason: 'Stopped', message, restartToken: null, steps: [{ do: 'delete-machine' }] };
+  }
   if (!spec.running) {
     // Only so that a disk that is no longer declared can go to another VM.
     const steps = extra.length > 0 && !frozen ? ensureMachine(vm, facts, wanted) : [];
@@ -32,6 +38,10 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   if (staysOff(vm, machine)) {
     const message = 'the guest shut itself down, and restartPolicy is OnFailure; a new restartToken starts it';
     return { status: 'True', reason: 'GuestShutdown', message };
+  }
+  if (exitOf(vm, facts)?.may === true) {
+    const message = `leaves Host ${status.host ?? ''}, which is in maintenance, to be started on another`;
+    return { status: 'False', reason: 'Evacuating', message, also: 'moving', steps: [{ do: 'delete-machine' }] };
   }
   const waits = waitForDisks(facts);
   if (waits !== undefined) return waits;

@@ -5,6 +5,7 @@ import { fenceChecks } from './fence-checks.ts';
 import { machineChecks } from './machine-checks.ts';
 import { nameChecks } from './name-checks.ts';
 import { operationChecks } from './operation-checks.ts';
+import { powerChecks } from './power-checks.ts';
 import { createRigs } from './rig.ts';
 import type { Rig } from './rig.ts';
 import { sessionChecks } from './session-checks.ts';
@@ -16,6 +17,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
   machines: machineChecks,
   disks: diskChecks,
   operations: operationChecks,
+  power: powerChecks,
   fences: fenceChecks,
   names: nameChecks,
   hints: watchChecks,
@@ -31,6 +33,10 @@ async function runCheck(check: Check, subject: Subject, rig: Rig): Promise<void>
   if (check.capability !== undefined) {
     const declared: readonly string[] = await subject.driver.identity.getCapabilities(rig.signal);
     if (!declared.includes(check.capability)) return;
+  }
+  if (check.category !== undefined) {
+    const { categories } = await subject.driver.identity.getInfo(rig.signal);
+    if (!categories.includes(check.category)) return;
   }
   if (check.hook !== undefined && subject[check.hook] === undefined) {
     throw new Error(`the subject cannot ${check.hook}: list this check as skipped, with the reason`);

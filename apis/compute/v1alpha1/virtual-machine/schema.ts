@@ -94,7 +94,15 @@ export const VirtualMachineSpec = z.strictObject({
   onHostFailure: z
     .enum(['Reschedule', 'Wait', 'Fail'])
     .default('Reschedule')
-    .describe('When its host is proven dead. Reschedule: runs elsewhere. Wait: waits for the host. Fail: stays off.'),
+    .describe(
+      'When its host is proven dead. Reschedule: runs elsewhere. Wait: waits for the host. Fail: stays off until the host is back, or a new restartToken starts it elsewhere.',
+    ),
+  onMaintenance: z
+    .enum(['Stay', 'Restart'])
+    .default('Stay')
+    .describe(
+      'When its host shall be drained. Stay: it runs on, and blocks the maintenance. Restart: once another host has room, its guest is shut down within stopTimeoutSeconds, and started there.',
+    ),
   driftPolicy: z
     .enum(['Enforce', 'Observe'])
     .default('Enforce')
@@ -111,7 +119,7 @@ export const VirtualMachineSpec = z.strictObject({
  * GuestShutdown: the guest shut itself down and stays off. GuestRestarts: it is started again after a clean shutdown or a crash.
  * Drifted: the machine differs and is only reported. HostUnreachable: nobody can tell. HostDisabled: no call may change anything there.
  * ConfigInvalid, Refused: the driver cannot work as asked. NotSupported: a declared field is not supported. NoCapacity: the host is full after all.
- * DriverFailed: the driver reports a fault. ChangesPending, NoChangesPending: whether a restart would change something.
+ * HostFailed: its host is proven dead, or was and is being cleaned. Evacuating: it leaves a host in maintenance. DriverFailed: the driver reports a fault. ChangesPending, NoChangesPending: whether a restart would change something.
  */
 export const VirtualMachineReason = z.enum([
   'Pending',
@@ -136,6 +144,8 @@ export const VirtualMachineReason = z.enum([
   'Drifted',
   'HostUnreachable',
   'HostDisabled',
+  'HostFailed',
+  'Evacuating',
   'ConfigInvalid',
   'Refused',
   'NotSupported',

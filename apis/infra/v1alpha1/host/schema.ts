@@ -22,14 +22,16 @@ export const HostSpec = z.strictObject({
   maintenance: z
     .boolean()
     .default(false)
-    .describe('Asks for the host to be drained. A VM that may not be moved or stopped blocks it, by name.'),
+    .describe(
+      'Asks for the host to be drained: VMs with onMaintenance Restart are stopped and started elsewhere, those that stand still leave. A VM that may not be stopped blocks it, by name.',
+    ),
   outOfService: z
     .strictObject({
       bootId: z.string().min(1).max(128).describe('The boot that is declared dead.'),
       reason: z.string().min(1).max(256).describe('Why, for the record.'),
     })
     .exactOptional()
-    .describe("An operator's proof that the host is dead, for that boot only."),
+    .describe("An operator's proof that the host is dead, for that boot only: void once another one was seen."),
   reserved: z
     .strictObject({
       cpus: z.int().min(0).max(65_536).default(0).describe('CPUs kept for the host itself.'),
@@ -43,9 +45,12 @@ export const HostSpec = z.strictObject({
 /**
  * Pending: not looked at yet. PodNotFound: the pod does not exist. DriverUnknown: no such driver here. ConfigInvalid: the driver refuses
  * the configuration, or it leads to another machine while something of this one is in use. DriverUnreachable: the driver does not answer. DuplicateHost: another Host object is this machine.
+ * Suspect: it has been silent for too long, and nothing proves it dead. FailoverPaused, DryRun: it would be switched off, were that not kept from us.
+ * StormGuard: too many hosts of the zone are silent at once to believe it of each. PoweringOff: it is being switched off. Fenced: it is proven dead.
+ * PowerOff, OutOfService: what proves it: its power driver, or spec.outOfService. NotFenced: nothing does.
+ * Cleaning: it is back, and copies of VMs that moved away meanwhile are removed before anything else is done.
  * MaintenanceBlocked: a VM may not be stopped. Draining: VMs are leaving. InMaintenance: drained as asked. AsDeclared: ready.
- * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers. NotFenced, Fenced: whether it is proven dead.
- * NotSupported: a declared field is not supported yet.
+ * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers.
  */
 export const HostReason = z.enum([
   'Pending',
@@ -54,6 +59,16 @@ export const HostReason = z.enum([
   'ConfigInvalid',
   'DriverUnreachable',
   'DuplicateHost',
+  'Suspect',
+  'FailoverPaused',
+  'DryRun',
+  'StormGuard',
+  'PoweringOff',
+  'Fenced',
+  'PowerOff',
+  'OutOfService',
+  'NotFenced',
+  'Cleaning',
   'MaintenanceBlocked',
   'Draining',
   'InMaintenance',
@@ -63,9 +78,6 @@ export const HostReason = z.enum([
   'Deleting',
   'Reachable',
   'NotReachable',
-  'Fenced',
-  'NotFenced',
-  'NotSupported',
 ]);
 
 export type HostReason = z.output<typeof HostReason>;
@@ -82,6 +94,7 @@ export const HostStatus = z.strictObject({
       name: z.string().max(63).describe('The driver that answered.'),
       version: z.string().max(63).describe('Its version.'),
       instance: z.string().max(128).describe('Its process.'),
+      reached: z.string().max(16).exactOptional().describe('A digest of the spec.driver by which the host was seen.'),
     })
     .exactOptional()
     .describe('Which driver serves it.'),
@@ -95,6 +108,16 @@ export const HostStatus = z.strictObject({
     .describe('What its driver can do, among it `disk-protocol.NAME` for each way to open a disk.'),
   machines: z.int().min(0).exactOptional().describe('Machines of ours on the host.'),
   unmanaged: UnmanagedList.exactOptional(),
+  fence: z
+    .strictObject({
+      bootId: z.string().max(128).describe('The boot that is proven dead: nothing that ran in it runs any more.'),
+      evidence: z
+        .enum(['PowerOff', 'OutOfService'])
+        .describe('PowerOff: the power driver confirmed that it is off. OutOfService: an operator stated it.'),
+      message: z.string().max(512).describe('The evidence, as a sentence.'),
+    })
+    .exactOptional()
+    .describe('The proof that the host is dead; kept until it is back and cleaned.'),
   conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
 });
 

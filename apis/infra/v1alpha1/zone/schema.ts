@@ -3,7 +3,21 @@ import { conditionsOf, PENDING } from '../../../meta/condition.ts';
 import { Allocation, Protected, Resources } from '../../../meta/fields.ts';
 import type { ObjectOf } from '../../../meta/object.ts';
 
-export const ZoneSpec = z.strictObject({ allocation: Allocation, protected: Protected });
+/** What is done about silent hosts; where a stored zone says nothing, the defaults. */
+export const ZoneFailover = z
+  .strictObject({
+    mode: z
+      .enum(['Automatic', 'Paused', 'DryRun'])
+      .default('Automatic')
+      .describe(
+        'Whether a silent host is switched off by its power driver, so that its VMs can run elsewhere. Paused: no host is. DryRun: it is only said which would be. What an operator states in spec.outOfService of a host counts in every mode.',
+      ),
+    afterSeconds: z.int().min(1).max(86_400).default(30).describe('How long a host is silent before it is suspected.'),
+  })
+  .prefault({})
+  .describe('What is done about hosts that do not answer.');
+
+export const ZoneSpec = z.strictObject({ allocation: Allocation, failover: ZoneFailover, protected: Protected });
 
 /** Pending: not looked at yet. NoHosts: nothing can run here yet. HostsNotReady: some hosts are not ready. AsDeclared: all hosts are ready. Deleting: waits for its children. */
 export const ZoneReason = z.enum(['Pending', 'NoHosts', 'HostsNotReady', 'AsDeclared', 'Deleting']);

@@ -1,0 +1,385 @@
+import { switchOff, switchOn } from '../../drivers/sim/guests.ts';
+import { callCounts } from '../../drivers/sim/journal.ts';
+import { because, conditionIn, isReady, openDeclaredCloud, PATHS, saidOf, type DeclaredCloud } from '../../test/declared-cloud.ts';
+
+/** Next to what is there already. */
+const PACKED = { placement: { strategy: 'Pack' } };
+
+let cloud: DeclaredCloud;
+
+async function open(options: Parameters<typeof openDeclaredCloud>[0]): Promise<void> {
+  cloud = await openDeclaredCloud(options);
+}
+
+afterEach(async () => {
+  await cloud.close();
+});
+
+const powerLost = (name: string): void => switchOff(cloud.sim.sim, cloud.simHost(name).uid);
+const powerBack = (name: string): void => switchOn(cloud.sim.sim, cloud.simHost(name).uid);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Resolves with the host that a VM runs on, once that is another one. */
+async function movedFrom(vm: string, host: string): Promise<string> {
+  const object = await cloud.until(PATHS.vm(vm), 'running elsewhere', (one) => isReady(one) && saidOf(one).host !== host);
+  return saidOf(object).host ?? '';
+}
+
+/** Resolves when Events about an object have told all of these. */
+async function told(name: string, reasons: readonly string[]): Promise<void> {
+  let heard: readonly string[] = [];
+  for (let left = 200; left > 0 && !reasons.every((reason) => heard.includes(reason)); left -= 1) {
+    await pause(10);
+    heard = await cloud.reasonsOf(name);
+  }
+  expect(heard).toEqual(expect.arrayContaining([...reasons]));
+}
+
+async function statedDead(name: string, bootId?: string): Promise<void> {
+  const seen = saidOf(await cloud.until(PATHS.host(name), 'seen', (object) => saidOf(object).bootId !== undefined)).bootId ?? '';
+  await cloud.patch(PATHS.host(name), { outOfService: { bootId: bootId ?? seen, reason: 'it burnt' } });
+}
+
+describe('a host with a power driver', () => {
+  test('that dies is switched off, proven dead, and its VM runs elsewhere, once, with its disk', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    powerLost(host);
+    const fenced = await cloud.until(PATHS.host(host), 'fenced', because('Fenced'));
+    expect(saidOf(fenced).fence).toMatchObject({ bootId: saidOf(fenced).bootId, evidence: 'PowerOff' });
+    expect(conditionIn(fenced, 'Fenced')).toMatchObject({ status: 'True', reason: 'PowerOff' });
+    const refuge = await movedFrom('vm-1', host);
+    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
+    const volume = await cloud.until(PATHS.volume('vm-1'), 'claimed there', (object) => saidOf(object).claim?.host === refuge);
+    expect(saidOf(volume).claim).toMatchObject({ virtualMachine: 'vm-1', placementEpoch: 2 });
+    expect(cloud.mostCopies()).toBe(1);
+    await told(host, ['DriverUnreachable', 'PoweringOff', 'Fenced']);
+    await told('vm-1', ['HostFailed', 'Scheduled', 'Running']);
+    expect(cloud.bench.troubles).toEqual([]);
+  }, 40_000);
+
+  test('that is only cut off is switched off before its VM is started elsewhere', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    cloud.silence(host);
+    const refuge = await movedFrom('vm-1', host);
+    expect(cloud.simHost(host).off).toBe(true);
+    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 40_000);
+
+  test('is switched off again by new controllers, where the old ones died before they could record the proof', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    cloud.sim.faults.set({ call: 'power.off', count: 1, action: { do: 'lost-answer', then: 'hang' } });
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'being switched off', because('PoweringOff'));
+    for (let left = 500; left > 0 && cloud.simHost(host).off !== true; left -= 1) await pause(10);
+    const { body } = await cloud.bench.ask('GET', PATHS.host(host));
+    expect([cloud.simHost(host).off, saidOf(body).fence]).toEqual([true, undefined]);
+    await cloud.restart();
+    await movedFrom('vm-1', host);
+    expect(cloud.calls('power.off')).toBe(2);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('whose power driver fails stays Suspect of nothing but silence, says why, and its VM waits', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    cloud.sim.faults.set({ call: 'power.off', count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });
+    cloud.silence(host);
+    const said = (object: Parameters<typeof isReady>[0]): boolean => conditionIn(object)?.message.includes('the last try failed') === true;
+    const failing = await cloud.until(PATHS.host(host), 'failing', said);
+    expect(saidOf(failing).fence).toBeUndefined();
+    expect(conditionIn(await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable')))?.status).toBe('Unknown');
+    expect(cloud.runningOn('vm-1')).toEqual([host]);
+    cloud.sim.faults.clear();
+    await cloud.until(PATHS.vm('vm-1'), 'as it was', (object) => isReady(object) && saidOf(object).host === host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('is left alone while too many are silent at once, and switched off when it alone is', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    const other = ['host-1', 'host-2', 'host-3'].find((name) => name !== host) ?? '';
+    // Nobody looks at an empty host by itself: it is the other's silence that makes them look.
+    cloud.silence(other);
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'spared', because('StormGuard'));
+    await pause(1500);
+    expect(cloud.calls('power.off')).toBe(0);
+    expect(cloud.runningOn('vm-1')).toEqual([host]);
+    cloud.sim.faults.clear();
+    await cloud.until(PATHS.vm('vm-1'), 'as it was', isReady);
+    cloud.silence(host);
+    await movedFrom('vm-1', host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('is left alone while the others have not answered since it fell silent, though nobody says yet that they are silent', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    for (const { name, uid } of cloud.hosts()) {
+      if (name === host) continue;
+      for (const call of ['machine.*', 'host.*']) cloud.sim.faults.set({ call, endpoint: uid, count: 0, action: { do: 'hang' } });
+    }
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'spared', because('StormGuard'));
+    await pause(1500);
+    expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
+  }, 60_000);
+
+  test('is not switched off while its zone is paused, and what would be done is told in a dry run', async () => {
+    await open({ hosts: 3 });
+    await cloud.patch(PATHS.zone, { failover: { mode: 'Paused' } });
+    const host = await cloud.runVm('vm-1');
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'paused', because('FailoverPaused'));
+    await cloud.patch(PATHS.zone, { failover: { mode: 'DryRun' } });
+    const said = await cloud.until(PATHS.host(host), 'rehearsed', because('DryRun'));
+    expect(conditionIn(said, 'Fenced')?.message).toMatch(/it would be switched off so that default\/vm-1 can run elsewhere/);
+    await told(host, ['FailoverPaused', 'DryRun']);
+    await pause(1200);
+    expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
+    await cloud.patch(PATHS.zone, { failover: { mode: 'Automatic' } });
+    await movedFrom('vm-1', host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that is the last one is not switched off, for nothing could take its VM', async () => {
+    await open({ hosts: 2 });
+    const host = await cloud.runVm('vm-1');
+    const other = ['host-1', 'host-2'].find((name) => name !== host) ?? '';
+    await cloud.patch(PATHS.host(other), { allocation: 'Cordoned' });
+    cloud.silence(host);
+    const said = await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    expect(conditionIn(said)?.message).toMatch(/no other host is ready to take default\/vm-1$/);
+    await pause(500);
+    expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
+    await cloud.patch(PATHS.host(other), { allocation: 'Enabled' });
+    expect(await movedFrom('vm-1', host)).toBe(other);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that is proven dead can be removed once what ran there has moved', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1');
+    powerLost(host);
+    await cloud.bench.ask('DELETE', PATHS.host(host));
+    const kept = await cloud.until(PATHS.host(host), 'kept', because('InUse'));
+    expect(conditionIn(kept)?.message).toContain('VirtualMachine default/vm-1');
+    await movedFrom('vm-1', host);
+    await cloud.until(PATHS.host(host), 'gone', (object) => object === undefined);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that loses a pool is not touched, nor is any other', async () => {
+    await open({ hosts: 2 });
+    const host = await cloud.runVm('vm-1');
+    const uid = (await cloud.until(PATHS.pool, 'there', isReady))?.metadata.uid ?? '';
+    for (const call of ['disk.*', 'pool.*']) {
+      cloud.sim.faults.set({ call, endpoint: uid, count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });
+    }
+    await cloud.restart();
+    await cloud.until(PATHS.pool, 'silent', because('DriverUnreachable'));
+    await pause(3000);
+    for (const name of ['host-1', 'host-2']) await cloud.until(PATHS.host(name), 'as declared', isReady);
+    expect([cloud.calls('power.off'), cloud.calls('machine.stop'), ...cloud.runningOn('vm-1')]).toEqual([0, 0, host]);
+  }, 60_000);
+});
+
+describe('a host without a power driver', () => {
+  test('that is silent keeps its VM, which is Unknown and runs nowhere else, and is untouched when it answers again', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    const starts = cloud.calls('machine.start');
+    cloud.silence(host);
+    const said = await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    expect(conditionIn(said)?.message).toContain('spec.outOfService');
+    const vm = await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable'));
+    expect([conditionIn(vm)?.status, saidOf(vm).host]).toEqual(['Unknown', host]);
+    await pause(2000);
+    expect(cloud.runningOn('vm-1')).toEqual([host]);
+    cloud.sim.faults.clear();
+    await cloud.until(PATHS.vm('vm-1'), 'as it was', isReady);
+    expect([cloud.calls('machine.start'), cloud.calls('machine.stop')]).toEqual([starts, 0]);
+  }, 60_000);
+
+  test('is looked at again and again, and nothing is written or changed for it', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable'));
+    await pause(300);
+    const versions = async (): Promise<readonly string[]> => {
+      const paths = [PATHS.zone, PATHS.vm('vm-1'), PATHS.volume('vm-1'), ...['host-1', 'host-2', 'host-3'].map(PATHS.host)];
+      const read = await Promise.all(paths.map((path) => cloud.bench.ask('GET', path)));
+      return read.map(({ body }) => `${body.metadata.name} ${body.metadata.resourceVersion}`);
+    };
+    const before = [await versions(), callCounts(cloud.sim.sim.world)];
+    await pause(2000);
+    expect([await versions(), callCounts(cloud.sim.sim.world)]).toEqual(before);
+  }, 60_000);
+
+  test("is proven dead by its operator's statement about the last boot seen, and by no other", async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    powerLost(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host, 'an-older-boot');
+    const said = await cloud.until(
+      PATHS.host(host),
+      'told',
+      (object) => conditionIn(object, 'Fenced')?.message.includes('it is void') === true,
+    );
+    expect(saidOf(said).fence).toBeUndefined();
+    await pause(500);
+    expect(saidOf(await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable'))).host).toBe(host);
+    await statedDead(host);
+    await cloud.until(PATHS.host(host), 'fenced', because('OutOfService', 'Fenced'));
+    await movedFrom('vm-1', host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that comes back is cleaned of what moved before anything is placed or started there', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1', PACKED);
+    expect(await cloud.runVm('waits', { onHostFailure: 'Wait', ...PACKED })).toBe(host);
+    powerLost(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    const refuge = await movedFrom('vm-1', host);
+    // For as long as the old copy cannot be removed, the host is used for nothing.
+    cloud.sim.faults.set({ call: 'machine.delete', count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });
+    powerBack(host);
+    const cleaning = await cloud.until(PATHS.host(host), 'being cleaned', because('Cleaning'));
+    expect(saidOf(cleaning).fence?.evidence).toBe('OutOfService');
+    expect(conditionIn(cleaning)?.message).toContain('default/vm-1');
+    const waits = await cloud.until(
+      PATHS.vm('waits'),
+      'kept from starting',
+      (object) => conditionIn(object)?.message.includes('is cleaned') === true,
+    );
+    expect(saidOf(waits).host).toBe(host);
+    expect(await cloud.runVm('new')).not.toBe(host);
+    expect(cloud.runningOn('waits')).toEqual([]);
+    cloud.sim.faults.clear();
+    const clean = await cloud.until(PATHS.host(host), 'clean', isReady);
+    expect(saidOf(clean).fence).toBeUndefined();
+    expect(conditionIn(clean, 'Fenced')?.status).toBe('False');
+    expect(cloud.simHost(host).machines.map(({ name }) => name)).not.toContain('vm-1');
+    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
+    await cloud.until(PATHS.vm('waits'), 'running', isReady);
+    expect(cloud.runningOn('waits')).toEqual([host]);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that was declared dead and was not keeps the disks that its copies hold, until they are removed', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    await cloud.until(PATHS.vm('vm-1'), 'waiting for its disk', because('WaitingForClaims'));
+    await pause(500);
+    expect(cloud.runningOn('vm-1')).toEqual([host]);
+    cloud.sim.faults.clear();
+    const refuge = await movedFrom('vm-1', host);
+    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('that was declared dead and was not has its copy stopped as soon as it answers, and the mark keeps it from coming back', async () => {
+    await open({ hosts: 3, power: false });
+    // Without a disk nothing but the statement keeps two copies apart, and that is wrong.
+    const host = await cloud.runVm('vm-1', { disks: [] });
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    const refuge = await movedFrom('vm-1', host);
+    expect([...cloud.runningOn('vm-1')].sort()).toEqual([host, refuge].sort());
+    cloud.sim.faults.clear();
+    // The statement stands, so the host is cleaned and used for nothing else.
+    await cloud.until(PATHS.host(host), 'out of service', because('OutOfService'));
+    expect([cloud.runningOn('vm-1'), cloud.simHost(host).machines]).toEqual([[refuge], []]);
+    const [grave] = cloud.sim.sim.world.list('tombstones', cloud.simHost(host).uid);
+    expect(grave).toMatchObject({ placementEpoch: 2 });
+    await cloud.patch(PATHS.host(host), { outOfService: null });
+    await cloud.until(PATHS.host(host), 'as declared', isReady);
+  }, 60_000);
+});
+
+describe('a cleaning', () => {
+  test('whose answers are lost, under controllers that die in it, ends all the same, and touches nothing else', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1', { disks: [] });
+    for (const name of ['vm-2', 'vm-3']) await cloud.runVm(name, { disks: [], ...PACKED });
+    cloud.silence(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    await movedFrom('vm-1', host);
+    cloud.sim.faults.clear();
+    const { uid } = cloud.simHost(host);
+    cloud.sim.faults.set({ call: 'machine.stop', endpoint: uid, count: 1, action: { do: 'lost-answer', then: 'hang' } });
+    for (const call of ['machine.stop', 'machine.delete']) {
+      cloud.sim.faults.set({ call, endpoint: uid, count: 2, action: { do: 'lost-answer', then: 'unknown' } });
+    }
+    const began = (): boolean => cloud.calls('machine.stop') > 0;
+    for (let left = 500; left > 0 && !began(); left -= 1) await pause(10);
+    expect(began()).toBe(true);
+    await cloud.restart();
+    await cloud.until(PATHS.host(host), 'clean', because('OutOfService'));
+    expect(cloud.simHost(host).machines).toEqual([]);
+    for (const name of ['vm-1', 'vm-2', 'vm-3']) {
+      const { host: refuge = '' } = saidOf(await cloud.until(PATHS.vm(name), 'running', isReady));
+      expect(cloud.runningOn(name)).toEqual([refuge]);
+      expect(refuge).not.toBe(host);
+    }
+  }, 60_000);
+});
+
+describe('a VM whose host is proven dead', () => {
+  test('under Wait waits for the host, and runs there again', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1', { onHostFailure: 'Wait' });
+    powerLost(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    expect(cloud.calls('power.off')).toBe(0);
+    await statedDead(host);
+    const waits = await cloud.until(PATHS.vm('vm-1'), 'waiting', because('HostFailed'));
+    expect([saidOf(waits).host, conditionIn(waits)?.message]).toEqual([
+      host,
+      `Host ${host} is proven dead (OutOfService); onHostFailure is Wait: it waits for the host`,
+    ]);
+    powerBack(host);
+    await cloud.until(PATHS.vm('vm-1'), 'running', (object) => isReady(object) && because('Running')(object));
+    expect(cloud.runningOn('vm-1')).toEqual([host]);
+  }, 60_000);
+
+  test('under Fail stays off until a new restartToken starts it elsewhere', async () => {
+    await open({ hosts: 3 });
+    const host = await cloud.runVm('vm-1', { onHostFailure: 'Fail' });
+    powerLost(host);
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    await statedDead(host);
+    await cloud.until(PATHS.vm('vm-1'), 'failed', because('HostFailed'));
+    await pause(500);
+    expect(cloud.runningOn('vm-1')).toEqual([]);
+    await cloud.patch(PATHS.vm('vm-1'), { restartToken: 'again' });
+    await movedFrom('vm-1', host);
+    expect(cloud.mostCopies()).toBe(1);
+  }, 60_000);
+
+  test('can be deleted, and its disk goes to another', async () => {
+    await open({ hosts: 3, power: false });
+    const host = await cloud.runVm('vm-1');
+    powerLost(host);
+    await cloud.bench.ask('DELETE', PATHS.vm('vm-1'));
+    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
+    expect(await cloud.until(PATHS.vm('vm-1'), 'kept', (object) => object !== undefined)).toBeDefined();
+    await statedDead(host);
+    await cloud.until(PATHS.vm('vm-1'), 'gone', (object) => object === undefined);
+    await cloud.until(PATHS.volume('vm-1'), 'free', (object) => saidOf(object).claim === undefined);
+  }, 60_000);
+});

@@ -1,0 +1,131 @@
+import { planVirtualMachine } from '../plan.ts';
+import { candidate, checkRow, facts, host, known, machine, neighbour, OFF, ONCE, started, stopped, vm } from './test-rows.ts';
+import type { Row } from './test-rows.ts';
+
+const drained = { ...host, candidate: { ...candidate, maintenance: true } };
+const refuge = { ...candidate, name: 'host-2' };
+const RESTART = { onMaintenance: 'Restart' };
+const turn = { host: drained, evacuates: true, candidates: [drained.candidate, refuge] } as const;
+const crowded = { ...turn, placed: [{ ...neighbour, host: 'host-2' }] };
+
+const ROWS: readonly Row[] = [
+  {
+    why: 'what may be restarted is asked to stop, gently, once another host has room',
+    spec: RESTART,
+    status: started,
+    facts: { ...turn, ...known(machine()) },
+    stage: 'Running',
+    reason: 'Evacuating',
+    steps: ['stop-machine'],
+    phase: 'Stopping',
+  },
+  {
+    why: 'a stop under way is waited for',
+    spec: RESTART,
+    status: started,
+    facts: { ...turn, ...known(machine({ stoppingSinceMs: 1 })) },
+    stage: 'Running',
+    reason: 'Evacuating',
+  },
+  {
+    why: 'where no other host has room it runs on, and is ready',
+    spec: RESTART,
+    status: started,
+    facts: { ...crowded, ...known(machine()) },
+    stage: 'Running',
+    reason: 'Running',
+    ready: 'True',
+  },
+  {
+    why: 'what may not be stopped, or whose turn it is not, runs on',
+    status: started,
+    facts: { host: drained, ...known(machine()) },
+    stage: 'Running',
+    reason: 'Running',
+    ready: 'True',
+  },
+  {
+    why: 'a paused machine is not stopped, for its guest could not hear',
+    spec: RESTART,
+    status: started,
+    facts: { ...turn, ...known(machine({ power: 'paused' })) },
+    stage: 'Running',
+    reason: 'DriverFailed',
+  },
+  {
+    why: 'once it stands still it is removed there',
+    spec: RESTART,
+    status: started,
+    facts: { ...turn, ...stopped('requested') },
+    stage: 'Stopped',
+    reason: 'Evacuating',
+    steps: ['delete-machine'],
+  },
+  {
+    why: 'it is started where it is, when the room elsewhere is gone',
+    spec: RESTART,
+    status: started,
+    facts: { ...crowded, ...stopped('requested') },
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'it is started where it is, when the maintenance was taken back',
+    spec: RESTART,
+    status: started,
+    facts: stopped('requested'),
+    stage: 'Stopped',
+    reason: 'Starting',
+    steps: ['start-machine'],
+  },
+  {
+    why: 'what shut itself down for good is not started elsewhere',
+    spec: { ...RESTART, ...ONCE },
+    status: started,
+    facts: { ...turn, ...stopped('guest-shutdown') },
+    stage: 'Stopped',
+    reason: 'GuestShutdown',
+    ready: 'True',
+  },
+  {
+    why: 'what shall not run is removed there, whatever it says of maintenance',
+    spec: OFF,
+    status: started,
+    facts: { host: drained, ...stopped('requested') },
+    stage: 'Stopped',
+    reason: 'Stopped',
+    ready: 'True',
+    steps: ['delete-machine'],
+  },
+  { why: 'without a machine it leaves', status: started, facts: { host: drained, ...known() }, stage: 'Absent', reason: 'Evacuating' },
+  {
+    why: 'without a machine it leaves, and is as declared where it shall not run',
+    spec: OFF,
+    status: started,
+    facts: { host: drained, ...known() },
+    stage: 'Absent',
+    reason: 'Stopped',
+    ready: 'True',
+  },
+];
+
+describe('a VM on a host in maintenance', () => {
+  test.each(ROWS)('$why', checkRow);
+
+  test('gives its place up only when no machine is left there', () => {
+    const hostAfter = (more: object): string | undefined =>
+      planVirtualMachine(vm({ spec: RESTART, status: started }), facts(more)).status.host;
+    expect(hostAfter({ ...turn, ...stopped('requested') })).toBe('host-1');
+    expect(hostAfter({ host: drained, ...known() })).toBeUndefined();
+  });
+
+  test('says why it stays, in a condition that keeps no other waiting', () => {
+    const { status } = planVirtualMachine(vm({ spec: RESTART, status: started }), facts({ ...crowded, ...known(machine()) }));
+    const scheduled = status.conditions.find(({ type }) => type === 'Scheduled');
+    expect(scheduled).toMatchObject({ status: 'True', reason: 'NoCapacity' });
+    expect(scheduled?.message).toBe(
+      'stays on Host host-1, which is in maintenance: 0 of 2 hosts fit: 1 has too few CPUs, 1 is in maintenance',
+    );
+  });
+});
