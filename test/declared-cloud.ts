@@ -1,5 +1,5 @@
 import type { ApiObject } from '../apis/meta/object.ts';
-import { describeWorld } from '../drivers/sim/guests.ts';
+import { describeWorld, switchOff, switchOn } from '../drivers/sim/guests.ts';
 import { callCounts } from '../drivers/sim/journal.ts';
 import { REAL_CLOCK } from './api-bench.ts';
 import { openCloudBench, type CloudBench } from './controllers-bench.ts';
@@ -77,6 +77,18 @@ export interface DeclaredCloud extends CloudBench {
   /** From now on nobody hears from the host, and what runs there runs on; until the faults are cleared. */
   silence(host: string): void;
   reasonsOf(name: string): Promise<readonly string[]>;
+  /** The host loses power, or gets it back. */
+  powerLost(host: string): void;
+  powerBack(host: string): void;
+  /** An operator's statement that a host is dead, about this boot: the last one seen where none is given. */
+  statedDead(host: string, bootId?: string): Promise<void>;
+  /** Resolves with the host that a VM runs on, once that is another one. */
+  movedFrom(vm: string, host: string): Promise<string>;
+}
+
+/** Lets time pass. */
+export function pause(ms: number): Promise<void> {
+  return REAL_CLOCK.sleep(ms, new AbortController().signal);
 }
 
 const WATCH_MS = 3;
@@ -111,6 +123,10 @@ export async function openDeclaredCloud({
     const [, , group = '', version = '', ...rest] = path.split('/');
     const namespace = rest[0] === 'namespaces' ? { namespace: rest[1] ?? '' } : {};
     await cloud.bench.create(path, { apiVersion: `${group}/${version}`, kind, metadata: { name, ...namespace }, spec });
+  };
+  const patch = async (path: string, spec: object): Promise<void> => {
+    const { status, body } = await cloud.bench.ask('PATCH', path, { body: { spec } });
+    if (status !== 200) throw new Error(JSON.stringify(body));
   };
   const mostCopies = watchCopies(hosts, ending.signal);
   await declare(`${INFRA}/zones`, 'Zone', 'zone-1', { failover: { afterSeconds: 1 } });
@@ -149,10 +165,7 @@ export async function openDeclaredCloud({
       const { host = '' } = saidOf(await cloud.until(PATHS.vm(name), 'running', isReady));
       return host;
     },
-    async patch(path, spec) {
-      const { status, body } = await cloud.bench.ask('PATCH', path, { body: { spec } });
-      if (status !== 200) throw new Error(JSON.stringify(body));
-    },
+    patch,
     silence(name) {
       const { uid } = simHost(name);
       for (const call of ['machine.*', 'host.*'])
@@ -162,6 +175,16 @@ export async function openDeclaredCloud({
       const { body } = await cloud.bench.ask('GET', '/api/v1/namespaces/default/events');
       const events = body.items as unknown as readonly { readonly reason: string; readonly involvedObject: { readonly name: string } }[];
       return events.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason }) => reason);
+    },
+    powerLost: (name) => switchOff(cloud.sim.sim, simHost(name).uid),
+    powerBack: (name) => switchOn(cloud.sim.sim, simHost(name).uid),
+    async statedDead(name, bootId) {
+      const seen = await cloud.until(PATHS.host(name), 'seen', (object) => saidOf(object).bootId !== undefined);
+      await patch(PATHS.host(name), { outOfService: { bootId: bootId ?? saidOf(seen).bootId ?? '', reason: 'it burnt' } });
+    },
+    async movedFrom(vm, host) {
+      const object = await cloud.until(PATHS.vm(vm), 'running elsewhere', (one) => isReady(one) && saidOf(one).host !== host);
+      return saidOf(object).host ?? '';
     },
     async close() {
       ending.abort(new Error('the test ends it'));

@@ -82,13 +82,15 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
     const pool = volumes.get({ namespace: metadata.namespace ?? '', name: volume })?.status.pool;
     return pools.get({ name: pool ?? '' })?.spec.scope.host === host.metadata.name;
   });
-  const isVerified = status.conditions.some(({ type, status: is }) => type === 'Scheduled' && is === 'True');
+  const scheduled = status.conditions.find(({ type }) => type === 'Scheduled');
+  const isVerified = scheduled?.status === 'True';
   const leaving = metadata.deletionTimestamp !== undefined;
+  const leaves = !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving;
   return {
     name: nameOf(vm),
     ...{ cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 },
     reschedules: spec.running && spec.onHostFailure === 'Reschedule' && isVerified && !leaving && !isStuck,
-    leaves: !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving,
+    leaves: leaves && isVerified && scheduled.reason === 'NoCapacity' ? 'stuck' : leaves,
   };
 }
 

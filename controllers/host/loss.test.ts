@@ -1,9 +1,5 @@
-import { switchOff, switchOn } from '../../drivers/sim/guests.ts';
 import { callCounts } from '../../drivers/sim/journal.ts';
-import { because, conditionIn, isReady, openDeclaredCloud, PATHS, saidOf, type DeclaredCloud } from '../../test/declared-cloud.ts';
-
-/** Next to what is there already. */
-const PACKED = { placement: { strategy: 'Pack' } };
+import { because, conditionIn, isReady, openDeclaredCloud, pause, PATHS, saidOf, type DeclaredCloud } from '../../test/declared-cloud.ts';
 
 let cloud: DeclaredCloud;
 
@@ -15,16 +11,6 @@ afterEach(async () => {
   await cloud.close();
 });
 
-const powerLost = (name: string): void => switchOff(cloud.sim.sim, cloud.simHost(name).uid);
-const powerBack = (name: string): void => switchOn(cloud.sim.sim, cloud.simHost(name).uid);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Resolves with the host that a VM runs on, once that is another one. */
-async function movedFrom(vm: string, host: string): Promise<string> {
-  const object = await cloud.until(PATHS.vm(vm), 'running elsewhere', (one) => isReady(one) && saidOf(one).host !== host);
-  return saidOf(object).host ?? '';
-}
-
 /** Resolves when Events about an object have told all of these. */
 async function told(name: string, reasons: readonly string[]): Promise<void> {
   let heard: readonly string[] = [];
@@ -35,20 +21,15 @@ async function told(name: string, reasons: readonly string[]): Promise<void> {
   expect(heard).toEqual(expect.arrayContaining([...reasons]));
 }
 
-async function statedDead(name: string, bootId?: string): Promise<void> {
-  const seen = saidOf(await cloud.until(PATHS.host(name), 'seen', (object) => saidOf(object).bootId !== undefined)).bootId ?? '';
-  await cloud.patch(PATHS.host(name), { outOfService: { bootId: bootId ?? seen, reason: 'it burnt' } });
-}
-
 describe('a host with a power driver', () => {
   test('that dies is switched off, proven dead, and its VM runs elsewhere, once, with its disk', async () => {
     await open({ hosts: 3 });
     const host = await cloud.runVm('vm-1');
-    powerLost(host);
+    cloud.powerLost(host);
     const fenced = await cloud.until(PATHS.host(host), 'fenced', because('Fenced'));
     expect(saidOf(fenced).fence).toMatchObject({ bootId: saidOf(fenced).bootId, evidence: 'PowerOff' });
     expect(conditionIn(fenced, 'Fenced')).toMatchObject({ status: 'True', reason: 'PowerOff' });
-    const refuge = await movedFrom('vm-1', host);
+    const refuge = await cloud.movedFrom('vm-1', host);
     expect(cloud.runningOn('vm-1')).toEqual([refuge]);
     const volume = await cloud.until(PATHS.volume('vm-1'), 'claimed there', (object) => saidOf(object).claim?.host === refuge);
     expect(saidOf(volume).claim).toMatchObject({ virtualMachine: 'vm-1', placementEpoch: 2 });
@@ -62,7 +43,7 @@ describe('a host with a power driver', () => {
     await open({ hosts: 3 });
     const host = await cloud.runVm('vm-1');
     cloud.silence(host);
-    const refuge = await movedFrom('vm-1', host);
+    const refuge = await cloud.movedFrom('vm-1', host);
     expect(cloud.simHost(host).off).toBe(true);
     expect(cloud.runningOn('vm-1')).toEqual([refuge]);
     expect(cloud.mostCopies()).toBe(1);
@@ -78,7 +59,7 @@ describe('a host with a power driver', () => {
     const { body } = await cloud.bench.ask('GET', PATHS.host(host));
     expect([cloud.simHost(host).off, saidOf(body).fence]).toEqual([true, undefined]);
     await cloud.restart();
-    await movedFrom('vm-1', host);
+    await cloud.movedFrom('vm-1', host);
     expect(cloud.calls('power.off')).toBe(2);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
@@ -112,7 +93,7 @@ describe('a host with a power driver', () => {
     cloud.sim.faults.clear();
     await cloud.until(PATHS.vm('vm-1'), 'as it was', isReady);
     cloud.silence(host);
-    await movedFrom('vm-1', host);
+    await cloud.movedFrom('vm-1', host);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
 
@@ -142,7 +123,7 @@ describe('a host with a power driver', () => {
     await pause(1200);
     expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
     await cloud.patch(PATHS.zone, { failover: { mode: 'Automatic' } });
-    await movedFrom('vm-1', host);
+    await cloud.movedFrom('vm-1', host);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
 
@@ -157,18 +138,18 @@ describe('a host with a power driver', () => {
     await pause(500);
     expect([cloud.calls('power.off'), ...cloud.runningOn('vm-1')]).toEqual([0, host]);
     await cloud.patch(PATHS.host(other), { allocation: 'Enabled' });
-    expect(await movedFrom('vm-1', host)).toBe(other);
+    expect(await cloud.movedFrom('vm-1', host)).toBe(other);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
 
   test('that is proven dead can be removed once what ran there has moved', async () => {
     await open({ hosts: 3 });
     const host = await cloud.runVm('vm-1');
-    powerLost(host);
+    cloud.powerLost(host);
     await cloud.bench.ask('DELETE', PATHS.host(host));
     const kept = await cloud.until(PATHS.host(host), 'kept', because('InUse'));
     expect(conditionIn(kept)?.message).toContain('VirtualMachine default/vm-1');
-    await movedFrom('vm-1', host);
+    await cloud.movedFrom('vm-1', host);
     await cloud.until(PATHS.host(host), 'gone', (object) => object === undefined);
     expect(cloud.mostCopies()).toBe(1);
   }, 60_000);
@@ -225,9 +206,9 @@ describe('a host without a power driver', () => {
   test("is proven dead by its operator's statement about the last boot seen, and by no other", async () => {
     await open({ hosts: 3, power: false });
     const host = await cloud.runVm('vm-1');
-    powerLost(host);
+    cloud.powerLost(host);
     await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host, 'an-older-boot');
+    await cloud.statedDead(host, 'an-older-boot');
     const said = await cloud.until(
       PATHS.host(host),
       'told',
@@ -236,150 +217,9 @@ describe('a host without a power driver', () => {
     expect(saidOf(said).fence).toBeUndefined();
     await pause(500);
     expect(saidOf(await cloud.until(PATHS.vm('vm-1'), 'unknown', because('HostUnreachable'))).host).toBe(host);
-    await statedDead(host);
+    await cloud.statedDead(host);
     await cloud.until(PATHS.host(host), 'fenced', because('OutOfService', 'Fenced'));
-    await movedFrom('vm-1', host);
+    await cloud.movedFrom('vm-1', host);
     expect(cloud.mostCopies()).toBe(1);
-  }, 60_000);
-
-  test('that comes back is cleaned of what moved before anything is placed or started there', async () => {
-    await open({ hosts: 3, power: false });
-    const host = await cloud.runVm('vm-1', PACKED);
-    expect(await cloud.runVm('waits', { onHostFailure: 'Wait', ...PACKED })).toBe(host);
-    powerLost(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host);
-    const refuge = await movedFrom('vm-1', host);
-    // For as long as the old copy cannot be removed, the host is used for nothing.
-    cloud.sim.faults.set({ call: 'machine.delete', count: 0, action: { do: 'error', code: 'UNAVAILABLE' } });
-    powerBack(host);
-    const cleaning = await cloud.until(PATHS.host(host), 'being cleaned', because('Cleaning'));
-    expect(saidOf(cleaning).fence?.evidence).toBe('OutOfService');
-    expect(conditionIn(cleaning)?.message).toContain('default/vm-1');
-    const waits = await cloud.until(
-      PATHS.vm('waits'),
-      'kept from starting',
-      (object) => conditionIn(object)?.message.includes('is cleaned') === true,
-    );
-    expect(saidOf(waits).host).toBe(host);
-    expect(await cloud.runVm('new')).not.toBe(host);
-    expect(cloud.runningOn('waits')).toEqual([]);
-    cloud.sim.faults.clear();
-    const clean = await cloud.until(PATHS.host(host), 'clean', isReady);
-    expect(saidOf(clean).fence).toBeUndefined();
-    expect(conditionIn(clean, 'Fenced')?.status).toBe('False');
-    expect(cloud.simHost(host).machines.map(({ name }) => name)).not.toContain('vm-1');
-    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
-    await cloud.until(PATHS.vm('waits'), 'running', isReady);
-    expect(cloud.runningOn('waits')).toEqual([host]);
-    expect(cloud.mostCopies()).toBe(1);
-  }, 60_000);
-
-  test('that was declared dead and was not keeps the disks that its copies hold, until they are removed', async () => {
-    await open({ hosts: 3, power: false });
-    const host = await cloud.runVm('vm-1');
-    cloud.silence(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host);
-    await cloud.until(PATHS.vm('vm-1'), 'waiting for its disk', because('WaitingForClaims'));
-    await pause(500);
-    expect(cloud.runningOn('vm-1')).toEqual([host]);
-    cloud.sim.faults.clear();
-    const refuge = await movedFrom('vm-1', host);
-    expect(cloud.runningOn('vm-1')).toEqual([refuge]);
-    expect(cloud.mostCopies()).toBe(1);
-  }, 60_000);
-
-  test('that was declared dead and was not has its copy stopped as soon as it answers, and the mark keeps it from coming back', async () => {
-    await open({ hosts: 3, power: false });
-    // Without a disk nothing but the statement keeps two copies apart, and that is wrong.
-    const host = await cloud.runVm('vm-1', { disks: [] });
-    cloud.silence(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host);
-    const refuge = await movedFrom('vm-1', host);
-    expect([...cloud.runningOn('vm-1')].sort()).toEqual([host, refuge].sort());
-    cloud.sim.faults.clear();
-    // The statement stands, so the host is cleaned and used for nothing else.
-    await cloud.until(PATHS.host(host), 'out of service', because('OutOfService'));
-    expect([cloud.runningOn('vm-1'), cloud.simHost(host).machines]).toEqual([[refuge], []]);
-    const [grave] = cloud.sim.sim.world.list('tombstones', cloud.simHost(host).uid);
-    expect(grave).toMatchObject({ placementEpoch: 2 });
-    await cloud.patch(PATHS.host(host), { outOfService: null });
-    await cloud.until(PATHS.host(host), 'as declared', isReady);
-  }, 60_000);
-});
-
-describe('a cleaning', () => {
-  test('whose answers are lost, under controllers that die in it, ends all the same, and touches nothing else', async () => {
-    await open({ hosts: 3, power: false });
-    const host = await cloud.runVm('vm-1', { disks: [] });
-    for (const name of ['vm-2', 'vm-3']) await cloud.runVm(name, { disks: [], ...PACKED });
-    cloud.silence(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host);
-    await movedFrom('vm-1', host);
-    cloud.sim.faults.clear();
-    const { uid } = cloud.simHost(host);
-    cloud.sim.faults.set({ call: 'machine.stop', endpoint: uid, count: 1, action: { do: 'lost-answer', then: 'hang' } });
-    for (const call of ['machine.stop', 'machine.delete']) {
-      cloud.sim.faults.set({ call, endpoint: uid, count: 2, action: { do: 'lost-answer', then: 'unknown' } });
-    }
-    const began = (): boolean => cloud.calls('machine.stop') > 0;
-    for (let left = 500; left > 0 && !began(); left -= 1) await pause(10);
-    expect(began()).toBe(true);
-    await cloud.restart();
-    await cloud.until(PATHS.host(host), 'clean', because('OutOfService'));
-    expect(cloud.simHost(host).machines).toEqual([]);
-    for (const name of ['vm-1', 'vm-2', 'vm-3']) {
-      const { host: refuge = '' } = saidOf(await cloud.until(PATHS.vm(name), 'running', isReady));
-      expect(cloud.runningOn(name)).toEqual([refuge]);
-      expect(refuge).not.toBe(host);
-    }
-  }, 60_000);
-});
-
-describe('a VM whose host is proven dead', () => {
-  test('under Wait waits for the host, and runs there again', async () => {
-    await open({ hosts: 3 });
-    const host = await cloud.runVm('vm-1', { onHostFailure: 'Wait' });
-    powerLost(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    expect(cloud.calls('power.off')).toBe(0);
-    await statedDead(host);
-    const waits = await cloud.until(PATHS.vm('vm-1'), 'waiting', because('HostFailed'));
-    expect([saidOf(waits).host, conditionIn(waits)?.message]).toEqual([
-      host,
-      `Host ${host} is proven dead (OutOfService); onHostFailure is Wait: it waits for the host`,
-    ]);
-    powerBack(host);
-    await cloud.until(PATHS.vm('vm-1'), 'running', (object) => isReady(object) && because('Running')(object));
-    expect(cloud.runningOn('vm-1')).toEqual([host]);
-  }, 60_000);
-
-  test('under Fail stays off until a new restartToken starts it elsewhere', async () => {
-    await open({ hosts: 3 });
-    const host = await cloud.runVm('vm-1', { onHostFailure: 'Fail' });
-    powerLost(host);
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    await statedDead(host);
-    await cloud.until(PATHS.vm('vm-1'), 'failed', because('HostFailed'));
-    await pause(500);
-    expect(cloud.runningOn('vm-1')).toEqual([]);
-    await cloud.patch(PATHS.vm('vm-1'), { restartToken: 'again' });
-    await movedFrom('vm-1', host);
-    expect(cloud.mostCopies()).toBe(1);
-  }, 60_000);
-
-  test('can be deleted, and its disk goes to another', async () => {
-    await open({ hosts: 3, power: false });
-    const host = await cloud.runVm('vm-1');
-    powerLost(host);
-    await cloud.bench.ask('DELETE', PATHS.vm('vm-1'));
-    await cloud.until(PATHS.host(host), 'suspected', because('Suspect'));
-    expect(await cloud.until(PATHS.vm('vm-1'), 'kept', (object) => object !== undefined)).toBeDefined();
-    await statedDead(host);
-    await cloud.until(PATHS.vm('vm-1'), 'gone', (object) => object === undefined);
-    await cloud.until(PATHS.volume('vm-1'), 'free', (object) => saidOf(object).claim === undefined);
   }, 60_000);
 });

@@ -57,7 +57,8 @@ test('a VM that has nowhere to go runs on, and moves when there is room', async 
   await cloud.patch(PATHS.host(other), { allocation: 'Cordoned' });
   await cloud.until(PATHS.host(other), 'cordoned', (object) => conditionIn(object)?.message.startsWith('Cordoned') === true);
   await maintain(host, true);
-  await cloud.until(PATHS.host(host), 'draining', because('Draining'));
+  const blocked = await cloud.until(PATHS.host(host), 'blocked', because('MaintenanceBlocked'));
+  expect(conditionIn(blocked)?.message).toBe('no other host has room for default/vm-1');
   const stays = await cloud.until(PATHS.vm('vm-1'), 'waiting', because('NoCapacity', 'Scheduled'));
   expect(conditionIn(stays)).toMatchObject({ status: 'True', reason: 'Running' });
   expect(conditionIn(stays)?.message).toContain('0 of 2 hosts fit');

@@ -24,8 +24,8 @@ export interface PlacedVm extends Amounts {
   readonly name: string;
   /** Whether it shall run elsewhere once the host is proven dead, and no disk keeps it here. */
   readonly reschedules: boolean;
-  /** Whether it leaves a host in maintenance by itself. */
-  readonly leaves: boolean;
+  /** Whether it leaves a host in maintenance by itself; stuck: it would, and no other host has room. */
+  readonly leaves: boolean | 'stuck';
 }
 
 /** A machine on the host whose VM has given up this place, as its object says now. */

@@ -7,10 +7,13 @@ import type { HostFacts, HostReason } from './plan-facts.ts';
 export function planMaintenance({ spec }: Host, { placed }: HostFacts): Verdict<HostReason> | undefined {
   if (!spec.maintenance) return undefined;
   if (placed.length === 0) return { status: 'True', reason: 'InMaintenance', message: 'drained as asked' };
-  const names = (leaves: boolean): string => nameList(placed.filter((vm) => vm.leaves === leaves).map(({ name }) => name));
-  const [stay, leave] = [names(false), names(true)];
-  if (stay === '') return { status: 'False', reason: 'Draining', message: `waits for ${leave} to leave`, also: 'moving' };
-  const also = leave === '' ? '' : `; ${leave} may leave`;
-  const message = `${stay} may not be stopped: spec.onMaintenance is Stay${also}`;
-  return { status: 'False', reason: 'MaintenanceBlocked', message };
+  const names = (leaves: boolean | 'stuck'): string => nameList(placed.filter((vm) => vm.leaves === leaves).map(({ name }) => name));
+  const [stay, stuck, leave] = [names(false), names('stuck'), names(true)];
+  if (stay === '' && stuck === '') return { status: 'False', reason: 'Draining', message: `waits for ${leave} to leave`, also: 'moving' };
+  const says = [
+    ...(stay === '' ? [] : [`${stay} may not be stopped: spec.onMaintenance is Stay`]),
+    ...(stuck === '' ? [] : [`no other host has room for ${stuck}`]),
+    ...(leave === '' ? [] : [`waits for ${leave} to leave`]),
+  ];
+  return { status: 'False', reason: 'MaintenanceBlocked', message: says.join('; ') };
 }

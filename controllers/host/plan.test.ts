@@ -59,6 +59,13 @@ const ROWS: readonly Row[] = [
     says: /default\/vm-1 to leave/,
   },
   {
+    why: 'what has nowhere to go blocks by name too',
+    have: host({ maintenance: true }),
+    facts: facts({ placed: [vm1, { ...vm1, name: 'default/vm-2', leaves: 'stuck' }, { ...vm1, name: 'default/vm-3', leaves: true }] }),
+    ready: ['False', 'MaintenanceBlocked'],
+    says: /default\/vm-1 may not be stopped.*; no other host has room for default\/vm-2; waits for default\/vm-3 to leave$/,
+  },
+  {
     why: 'a host with VMs stays',
     have: host({}, { deleting: true }),
     facts: facts({ placed: [vm1] }),
