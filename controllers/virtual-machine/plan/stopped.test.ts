@@ -17,7 +17,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('requested'),
     stage: 'Stopped',
     reason: 'Starting',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'a crashed machine is started again',
@@ -26,7 +26,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('crashed'),
     stage: 'Stopped',
     reason: 'GuestRestarts',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'under Always a guest that shut itself down is started again',
@@ -34,7 +34,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('guest-shutdown'),
     stage: 'Stopped',
     reason: 'GuestRestarts',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'under OnFailure a guest that shut itself down stays off',
@@ -53,7 +53,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('guest-shutdown'),
     stage: 'Stopped',
     reason: 'Starting',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'a guest that shut itself down is started when running was false in between',
@@ -62,7 +62,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('guest-shutdown'),
     stage: 'Stopped',
     reason: 'Starting',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'a start that was published and lost is made',
@@ -71,12 +71,12 @@ const ROWS: readonly Row[] = [
     facts: stopped('guest-shutdown'),
     stage: 'Stopped',
     reason: 'GuestRestarts',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
-    why: 'a stopped machine learns of changes before it starts',
+    why: 'a stopped machine learns of changes before it starts, also where its stop was of the newest generation',
     status: started,
-    facts: stopped('requested', { generation: 2 }),
+    facts: stopped('requested', { generation: 99 }),
     stage: 'Stopped',
     reason: 'Starting',
     steps: ['ensure-machine', 'start-machine'],
@@ -111,7 +111,7 @@ const ROWS: readonly Row[] = [
     facts: { ...stopped('crashed'), host: { ...host, candidate: { ...candidate, allocation: 'Cordoned' } } },
     stage: 'Stopped',
     reason: 'GuestRestarts',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
 ];
 

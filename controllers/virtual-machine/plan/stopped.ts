@@ -1,6 +1,6 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
-import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
+import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
 import { exitOf } from './evacuation.ts';
 import type { VmFacts } from './facts.ts';
 import type { Conclusion } from './say.ts';
@@ -23,8 +23,7 @@ const STARTS = {
 /** Starts a machine that stands still, or leaves it, as declared. */
 export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
-  const { wanted, missing, extra, frozen } = diskChanges(facts, machine);
-  const outdated = isOutdated(vm, machine) || missing.length + extra.length > 0;
+  const { wanted, extra, frozen } = diskChanges(facts, machine);
   const drains = facts.host?.candidate.maintenance === true;
   if (!spec.running && drains) {
     const message = `as declared; leaves Host ${status.host ?? ''}, which is in maintenance`;
@@ -50,6 +49,7 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   return {
     ...{ status: 'False', reason, message, also: 'moving' },
     restartToken: spec.restartToken,
-    steps: [...(outdated ? ensureMachine(vm, facts, wanted) : []), { do: 'start-machine' }],
+    // Always described anew: the generation that the machine follows may be that of the stop, which describes nothing.
+    steps: [...ensureMachine(vm, facts, wanted), { do: 'start-machine' }],
   };
 }
