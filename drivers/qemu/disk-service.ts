@@ -9,7 +9,7 @@ import { isDiskInUse } from './disk-access.ts';
 import { driveFill, listFills, operationOf, readFill, writeFill, type FillRecord } from './disk-fill.ts';
 import { findImage, qemuImg, wholeSectors, type ImageSource } from './disk-image.ts';
 import { diskFolder, findDisk, listDisks, removeDisk, viewOfDisk, writeDisk, type DiskRecord, type KnownDisk } from './disk-record.ts';
-import { checkOwnership } from './fence-guard.ts';
+import { cannotAdopt, checkOwnership } from './fence-guard.ts';
 import { canonical } from './machine-spec.ts';
 import type { PoolEndpoint } from './pool-endpoint.ts';
 import { readQcow2Header } from './qcow2-header.ts';
@@ -289,6 +289,7 @@ export function createDiskService(find: FindPool): DiskService {
       checkUid('hostId', hostId);
       return alone(context, uid, signal, async (pool) => unpublish(pool, await ours(pool, context, uid, signal), hostId, signal));
     },
+    adopt: () => Promise.reject(cannotAdopt('disks')),
   };
 }
 

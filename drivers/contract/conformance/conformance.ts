@@ -1,3 +1,4 @@
+import { adoptionChecks } from './adoption-checks.ts';
 import type { Check } from './check.ts';
 import { diskChecks } from './disk-checks.ts';
 import { faultChecks } from './fault-checks.ts';
@@ -16,6 +17,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
   machines: machineChecks,
   disks: diskChecks,
   operations: operationChecks,
+  adoption: adoptionChecks,
   fences: fenceChecks,
   names: nameChecks,
   hints: watchChecks,
