@@ -13,10 +13,11 @@ import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schem
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
-import type { ObjectKey } from '../../client/client.ts';
+import type { Client, ObjectKey } from '../../client/client.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { orphansOf } from '../runtime/orphans.ts';
+import { ask, changing, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import type { Planned } from '../runtime/plan.ts';
@@ -24,8 +25,12 @@ import { planHost } from './plan.ts';
 import type { HostAnswer, HostFacts } from './plan-facts.ts';
 import type { HostStep } from './plan.ts';
 
+/** How long an orphan's guest may take to shut down. */
+const ORPHAN_STOP_MS = 60_000;
+
 export interface HostControllerOptions {
   readonly views: Views;
+  readonly client: Client;
   readonly sessions: Sessions;
 }
 
@@ -65,7 +70,13 @@ async function askDriver(sessions: Sessions, host: Host, round: Round, signal: A
   }, signal);
 }
 
-async function observe(world: World, sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
+interface Parts {
+  readonly world: World;
+  readonly client: Client;
+  readonly sessions: Sessions;
+}
+
+async function observe({ world, client, sessions }: Parts, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
   const { name } = host.metadata;
   const pod = podOf(world, host);
   const placed = world.machines.list().filter(({ status }) => status.host === name);
@@ -74,6 +85,7 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const seen = device?.known === true ? device.value.observation.machines : [];
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
   return {
     ...(pod !== undefined && { pod }),
@@ -87,14 +99,29 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
     installation: round.authority.installation,
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
     machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
+    orphans: await orphansOf(client, VirtualMachineKind, { named: host.spec.collect, things: seen, round }, signal),
     ...(twin !== undefined && { twin }),
   };
 }
 
 const named = (name: string | undefined): readonly ObjectKey[] => (name === undefined ? [] : [{ name }]);
 
-/** Says what hosts have and how they are, and keeps a host until nothing is placed on it; never touches a machine. */
-export function hostController({ views, sessions }: HostControllerOptions): Controller<Host, HostFacts, HostStep, Planned<Host['status']>> {
+async function take({ sessions }: Parts, step: HostStep, host: Host, round: Round, signal: AbortSignal): Promise<void> {
+  if (step.do === 'forget') return sessions.close(host.metadata.uid, signal);
+  const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
+  const machines = serviceOf(session.driver.machine, 'machines');
+  const { uid, generation, placementEpoch } = step;
+  const context = changing(session, round, { metadata: { ...host.metadata, generation }, placementEpoch, cause: step.do });
+  if (step.do === 'delete-orphan') return machines.delete(context, uid, signal);
+  await machines.stop(context, uid, { mode: 'graceful', deadlineMs: ORPHAN_STOP_MS }, signal);
+}
+
+/** Says what hosts have and how they are, and keeps a host until nothing is placed on it; touches no machine but orphans that a person gave up. */
+export function hostController({
+  views,
+  client,
+  sessions,
+}: HostControllerOptions): Controller<Host, HostFacts, HostStep, Planned<Host['status']>> {
   const world: World = {
     zones: views.of<Zone>(ZoneKind),
     pods: views.of<Pod>(PodKind),
@@ -103,6 +130,7 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
     volumes: views.of<Volume>(VolumeKind),
     machines: views.of<VirtualMachine>(VirtualMachineKind),
   };
+  const parts: Parts = { world, client, sessions };
   const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
     world.hosts
       .list()
@@ -123,9 +151,8 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
       return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;
     },
     endpointOf: ({ metadata }) => metadata.uid,
-    observe: (host, round, signal) => observe(world, sessions, host, round, signal),
+    observe: (host, round, signal) => observe(parts, host, round, signal),
     plan: planHost,
-    // Its only step is to forget the endpoint.
-    take: (_step, host, _round, signal) => sessions.close(host.metadata.uid, signal),
+    take: (step, host, round, signal) => take(parts, step, host, round, signal),
   };
 }

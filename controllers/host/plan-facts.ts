@@ -28,6 +28,8 @@ export interface HostFacts {
   readonly installation: string;
   /** Uids of all VMs that there are. */
   readonly machines: ReadonlySet<string>;
+  /** Uids among those of spec.collect whose VM was looked for in the API just now, and is not there. */
+  readonly orphans: ReadonlySet<string>;
   /** An older Host object that is the same machine. */
   readonly twin?: string;
 }

@@ -58,7 +58,7 @@ const failed = (reason: 'DRIVER_UNKNOWN' | 'CONFIG_INVALID' | 'BACKEND', field?:
 function facts(more: Partial<HostFacts> = {}): HostFacts {
   return {
     ...{ pod: { cpuPercent: 400, memoryPercent: 100, allocation: 'Enabled' }, placed: [], claimed: [], pools: [], storageBytes: 0 },
-    ...{ installation: 'us', machines: new Set(['m-1']) },
+    ...{ installation: 'us', machines: new Set(['m-1']), orphans: new Set<string>() },
     ...seen(),
     ...more,
   };

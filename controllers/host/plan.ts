@@ -2,6 +2,8 @@ import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
 import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
+import { collectSteps } from './plan-collect.ts';
+import type { CollectStep } from './plan-collect.ts';
 import type { HostFacts } from './plan-facts.ts';
 import { hostIdBefore, observedFields } from './plan-observed.ts';
 
@@ -10,11 +12,10 @@ type HostStatus = Planned<Host['status']>;
 type PlannedHostCondition = HostStatus['conditions'][number];
 
 /** forget: closes the session of a host that leaves. */
-export interface HostStep {
-  readonly do: 'forget';
-}
+export type HostStep = { readonly do: 'forget' } | CollectStep;
 
 const UNREACHABLE_LOOK_MS = 5000;
+const COLLECTING_LOOK_MS = 2000;
 
 /** What keeps the host where it is. */
 function inUse({ placed, claimed }: HostFacts): readonly string[] {
@@ -80,7 +81,7 @@ function asides({ spec, metadata }: Host, { device, placed }: HostFacts): readon
   return [reachable, maintenance, fenced];
 }
 
-/** Decides what is said of a host, and whether it may go. Pure; no step of it touches a machine. */
+/** Decides what is said of a host, and whether it may go. Pure; no step of it touches a machine but an orphan that spec.collect names. */
 export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatus> {
   const { metadata } = host;
   const { generation } = metadata;
@@ -94,6 +95,8 @@ export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatu
       ? { status: 'False', reason: 'InUse', message: `waits for ${nameList(blockers)} to go`, also: 'moving' }
       : verdictOf(host, facts);
   const silent = facts.device?.known === false;
+  const collecting = deleting || hostIdBefore(host, facts) !== undefined ? [] : collectSteps(host, facts);
+  const lookMs = silent ? UNREACHABLE_LOOK_MS : facts.orphans.size > 0 ? COLLECTING_LOOK_MS : undefined;
   return {
     status: {
       observedGeneration: generation,
@@ -101,8 +104,8 @@ export function planHost(host: Host, facts: HostFacts): Plan<HostStep, HostStatu
       conditions: [...verdictConditions(generation, verdict), ...asides(host, facts)],
     },
     finalizer: leaves ? 'release' : 'hold',
-    steps: leaves ? [{ do: 'forget' }] : [],
-    ...(silent && { lookAgainMs: UNREACHABLE_LOOK_MS }),
+    steps: leaves ? [{ do: 'forget' }] : collecting,
+    ...(lookMs !== undefined && { lookAgainMs: lookMs }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };
 }

@@ -94,6 +94,27 @@ describe('publishing', () => {
     );
   });
 
+  test('says what holds after the steps only once they were taken', async () => {
+    const reasons: (string | undefined)[] = [];
+    await room.make('z');
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'HostsNotReady', message: 'toy' }];
+    const started = await room.start(
+      toy({
+        plan: ({ status }) =>
+          JSON.stringify(status).includes('HostsNotReady')
+            ? { reason: 'HostsNotReady' }
+            : { reason: 'NoHosts', steps: [{ do: 'work' }], afterSteps: { conditions } },
+        async take() {
+          reasons.push(await room.reasonOf('z'));
+          if (reasons.length === 1) throw new DriverError('UNAVAILABLE', 'BACKEND', 'not now');
+        },
+      }),
+    );
+    await eventually(async () => (await room.reasonOf('z')) === 'HostsNotReady', 'said');
+    await settled(started, 1);
+    expect(reasons).toEqual(['NoHosts', 'NoHosts']);
+  });
+
   test('does not let steps begin on an object that leaves and that never had our finalizer', async () => {
     const taken: string[] = [];
     await room.bench.client.create(

@@ -16,11 +16,11 @@ import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts
 import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
-import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import type { Adoptable, HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
 import { isVerified } from './plan/verified.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
-import { candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
+import { adoptHostsIn, candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VirtualMachineControllerOptions {
@@ -35,6 +35,7 @@ interface MachineFacts {
   readonly host?: HostFact;
   readonly machine?: Answer<Machine | undefined>;
   readonly capabilities: readonly string[];
+  readonly adoptable?: Adoptable;
 }
 
 const shardOf = ({ zones }: World, vm: VirtualMachine): string => {
@@ -42,7 +43,32 @@ const shardOf = ({ zones }: World, vm: VirtualMachine): string => {
   return name === undefined || zones.get({ name }) === undefined ? 'global' : name;
 };
 
-async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
+const keyText = ({ namespace = '', name }: VirtualMachine['metadata']): string => `${namespace}/${name}`;
+
+/** Whether the machine that a VM takes in is there, and nobody's: what carries our tag is read anew, because on that it is taken away. */
+async function adoptableOf(
+  { client, world }: Parts,
+  vm: VirtualMachine,
+  machines: readonly Machine[],
+  round: Round,
+  signal: AbortSignal,
+): Promise<Adoptable> {
+  const found = machines.find(({ id }) => id === vm.spec.adopt);
+  if (found === undefined) {
+    const adopter = world.machines.list().find(({ status: { adopted, host } }) => adopted === vm.spec.adopt && host === vm.status.host);
+    return adopter === undefined ? { state: 'absent' } : { state: 'managed', by: keyText(adopter.metadata) };
+  }
+  const { owner, released, disks } = found;
+  const ours = owner?.installation === round.authority.installation ? owner : undefined;
+  const key = { namespace: ours?.namespace ?? '', name: ours?.name ?? '' };
+  const holder = ours === undefined || released ? undefined : await client.get<VirtualMachine>(VirtualMachineKind, key, signal);
+  if (holder !== undefined && holder.metadata.uid === ours?.uid) return { state: 'managed', by: keyText(holder.metadata) };
+  if (ours !== undefined && ours.namespace !== vm.metadata.namespace) return { state: 'elsewhere', namespace: ours.namespace };
+  return { state: 'there', from: owner?.uid ?? '', disks: disks.map(({ uid }) => uid) };
+}
+
+async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
+  const { world, sessions } = parts;
   const host: Host | undefined = world.hosts.get({ name: vm.status.host ?? '' });
   const candidate = host === undefined ? undefined : candidateOf(world, host);
   if (host === undefined || candidate === undefined) return { capabilities: [] };
@@ -51,19 +77,29 @@ async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Ro
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), vm.metadata.uid, signal);
     // What is not on another machine than the one that it was placed on, may well run there.
     if (machine === undefined && isVerified(vm)) await checkIdentity(session, host.status.hostId, round, signal);
-    return { machine, capabilities: session.capabilities };
+    const takesIn = machine === undefined && vm.spec.adopt !== undefined && vm.status.adopted === undefined;
+    const machines = takesIn ? await serviceOf(session.driver.machine, 'machines').list(looking(session, round), signal) : [];
+    const adoptable = takesIn ? await adoptableOf(parts, vm, machines, round, signal) : undefined;
+    return { machine, capabilities: session.capabilities, adoptable };
   }, signal);
   const { hostId } = host.status;
   const fact = { candidate, ...(hostId !== undefined && { hostId }) };
   if (!answer.known) return { host: fact, machine: answer, capabilities: [] };
-  return { host: fact, machine: { known: true, value: answer.value.machine }, capabilities: answer.value.capabilities };
+  const { machine, capabilities, adoptable } = answer.value;
+  return { host: fact, machine: { known: true, value: machine }, capabilities, ...(adoptable !== undefined && { adoptable }) };
 }
 
 /** The claims that a decision about a place has to respect. */
 async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, signal: AbortSignal) {
   if (vm.status.host === undefined) return placedIn(world, zone);
-  const absent = asked.machine?.known === true && asked.machine.value === undefined;
-  if (!absent || isVerified(vm)) return [];
+  const machine = asked.machine?.known === true ? asked.machine : undefined;
+  if (isVerified(vm)) {
+    // Whether the place still fits is asked before a start, and, for what must be kept apart, all the time.
+    const starts = vm.spec.running && machine?.value?.power === 'stopped';
+    const apart = vm.spec.placement.antiAffinity.some(({ mode }) => mode === 'Required');
+    return starts || apart ? placedIn(world, zone) : [];
+  }
+  if (machine === undefined || machine.value !== undefined) return [];
   // At or above our own claim: whoever claimed earlier is in the view.
   await world.machines.reached(vm.metadata.resourceVersion, signal);
   return placedIn(world, zone, vm);
@@ -83,10 +119,11 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
     candidates: chooses ? candidatesIn(world, zone) : [],
+    ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
     placed: exists ? await claimsOn(world, vm, zone, asked, signal) : [],
     ...asked,
     disks,
-    ...(round.refused !== undefined && { refused: round.refused.message }),
+    ...(round.refused !== undefined && { refused: round.refused }),
   };
 }
 

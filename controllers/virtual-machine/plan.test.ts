@@ -39,10 +39,12 @@ describe('planVirtualMachine', () => {
     ).toBeUndefined();
   });
 
-  test('a placement that is no longer asked for is said, and the VM stays', () => {
+  test('a placement that is no longer asked for is a pending change, and the VM runs on', () => {
     const { status, steps } = planVirtualMachine(vm({ spec: { placement: { pod: 'rack-9' } }, status: started }), facts(known(machine())));
     expect(steps).toEqual([]);
-    expect(status.conditions.find(({ type }) => type === 'Scheduled')?.message).toMatch(/no longer asks for/);
+    expect(status.pendingChanges).toEqual(['placement']);
+    expect(status.conditions.find(({ type }) => type === 'Scheduled')?.message).toMatch(/is in another pod, so at the next stop it goes/);
+    expect(status.conditions.find(({ type }) => type === 'Ready')?.status).toBe('True');
   });
 
   test('addresses are sorted, so that their order does not write', () => {
@@ -82,6 +84,8 @@ function after(step: VmStep, now: Machine | undefined): Machine | undefined {
     }
     case 'stop-machine':
       return { ...there, power: 'stopped', stopCause: 'requested' };
+    case 'adopt-machine':
+      return { ...there, generation: 0 };
     case 'delete-machine':
       return undefined;
     case 'attach-disk':

@@ -1,11 +1,14 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import type { VmFacts } from './facts.ts';
 import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
+import { planMove } from './move.ts';
 import type { Conclusion } from './say.ts';
 
 /** Makes the machine of a VM that has its place, once all its disks are its own, and starts it. */
 export function planPreparation(vm: VirtualMachine, facts: VmFacts): Conclusion {
   const { spec, status } = vm;
+  const move = planMove(vm, facts, 'placement');
+  if (move !== undefined) return move;
   if (!spec.running) return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null };
   const waits = waitForDisks(facts);
   if (waits !== undefined) return waits;

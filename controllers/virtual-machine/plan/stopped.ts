@@ -1,7 +1,9 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
 import type { VmFacts } from './facts.ts';
+import { planMove } from './move.ts';
 import type { Conclusion } from './say.ts';
 
 /** Whether the guest's own shutdown means that it stays off: until restartToken changes, or running was false in between. */
@@ -23,16 +25,26 @@ const STARTS = {
 export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
   const { wanted, missing, extra, frozen } = diskChanges(facts, machine);
-  const outdated = isOutdated(vm, machine) || missing.length + extra.length > 0;
+  const drifted = machine.drift.length > 0;
+  const outdated = isOutdated(vm, machine) || missing.length + extra.length > 0 || (drifted && spec.driftPolicy === 'Enforce');
   if (!spec.running) {
-    // Only so that a disk that is no longer declared can go to another VM.
-    const steps = extra.length > 0 && !frozen ? ensureMachine(vm, facts, wanted) : [];
+    const move = planMove(vm, facts, 'placement');
+    if (move !== undefined) return { ...move, restartToken: null };
+    if (drifted && spec.driftPolicy === 'Observe') {
+      return { status: 'False', reason: 'Drifted', message: `somebody changed ${nameList(machine.drift)}`, restartToken: null };
+    }
+    // Beside drift, only so that a disk that is no longer declared can go to another VM.
+    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : [];
     return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null, steps };
   }
   if (staysOff(vm, machine)) {
     const message = 'the guest shut itself down, and restartPolicy is OnFailure; a new restartToken starts it';
     return { status: 'True', reason: 'GuestShutdown', message };
   }
+  // What crashed has its room: only a start that somebody asked for may ask for more of it.
+  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown';
+  const move = planMove(vm, facts, again ? 'placement' : 'placement and room');
+  if (move !== undefined) return move;
   const waits = waitForDisks(facts);
   if (waits !== undefined) return waits;
   const asked = status.restartToken !== spec.restartToken;
