@@ -10,13 +10,14 @@ import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.t
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
-import type { Machine } from '../../drivers/contract/machine.ts';
+import type { Machine, StopCause } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
 import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
 import type { Adoptable, HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
@@ -89,15 +90,18 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   return { host: fact, machine: { known: true, value: machine }, capabilities, ...(adoptable !== undefined && { adoptable }) };
 }
 
+/** Machines that stopped by themselves are started where they were. */
+const STARTED_AGAIN: readonly StopCause[] = ['crashed', 'guest-shutdown'];
+
 /** The claims that a decision about a place has to respect. */
 async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, signal: AbortSignal) {
   if (vm.status.host === undefined) return placedIn(world, zone);
   const machine = asked.machine?.known === true ? asked.machine : undefined;
   if (isVerified(vm)) {
-    // Whether the place still fits is asked before a start, and, for what must be kept apart, all the time.
-    const starts = vm.spec.running && machine?.value?.power === 'stopped';
+    // Whether the place still fits is asked when somebody wants a start, and, for what must be kept apart, all the time.
+    const starts = vm.spec.running && machine?.value?.stopCause !== undefined && !STARTED_AGAIN.includes(machine.value.stopCause);
     const apart = vm.spec.placement.antiAffinity.some(({ mode }) => mode === 'Required');
-    return starts || apart ? placedIn(world, zone) : [];
+    return starts || apart || isToRestart(vm) ? placedIn(world, zone) : [];
   }
   if (machine === undefined || machine.value !== undefined) return [];
   // At or above our own claim: whoever claimed earlier is in the view.
@@ -118,7 +122,7 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
-    candidates: chooses ? candidatesIn(world, zone) : [],
+    candidates: chooses || (exists && isToRestart(vm)) ? candidatesIn(world, zone) : [],
     ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
     placed: exists ? await claimsOn(world, vm, zone, asked, signal) : [],
     ...asked,

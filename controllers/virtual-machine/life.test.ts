@@ -90,6 +90,10 @@ async function abandonMachine(): Promise<{ readonly uid: string; readonly host: 
   expect((await cloud.bench.ask('GET', vm)).status).toBe(200);
   await change(vm, { abandon: { reason: 'the host burnt' } });
   await cloud.until(vm, 'gone', gone);
+  const events = await cloud.until('/apis/events.k8s.io/v1/namespaces/default/events', 'told', (list) =>
+    JSON.stringify(list).includes('Abandoned'),
+  );
+  expect(JSON.stringify(events)).toContain('given up (the host burnt)');
   return { uid, host };
 }
 

@@ -59,7 +59,7 @@ export interface VmFacts {
   readonly zone?: 'exists' | 'absent';
   /** Zones to choose from, for a VM that names none. */
   readonly zones: readonly ZoneOffer[];
-  /** Hosts to choose from, while none is chosen. */
+  /** Hosts to choose from, while none is chosen, or while it is to be restarted and may have to leave. */
   readonly candidates: readonly HostCandidate[];
   /** VMs that have a place, as far as they matter now; while the own placement is verified, those that come before it. */
   readonly placed: readonly PlacedMachine[];

@@ -1,4 +1,6 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { schedule } from '../schedule.ts';
+import { requestOf } from './describe.ts';
 import type { VmFacts } from './facts.ts';
 import { misfitOf } from './misfit.ts';
 import type { Conclusion } from './say.ts';
@@ -15,4 +17,14 @@ export function planMove(vm: VirtualMachine, facts: VmFacts, what: 'placement' |
     ...{ ...moving, steps: [{ do: 'delete-machine' }] },
     afterSteps: { ...moving, placement: null, scheduled: { status: 'False', reason: 'Moving', message: moving.message } },
   };
+}
+
+/**
+ * Why a VM that runs is not restarted although that was asked for: it would have to go elsewhere, and there is nowhere to go. Undefined: it may.
+ */
+export function whyStay(vm: VirtualMachine, facts: VmFacts): string | undefined {
+  const misfit = misfitOf(vm, facts, 'placement and room');
+  if (misfit === undefined) return undefined;
+  const choice = schedule(requestOf(vm, facts.disks), facts.candidates, facts.placed);
+  return choice.host === undefined ? `${misfit}, and ${choice.message}` : undefined;
 }

@@ -3,9 +3,12 @@ import { countOf, nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
 import type { VmFacts, VmStep } from './facts.ts';
+import { whyStay } from './move.ts';
+import { isToRestart } from './restart.ts';
 import type { Conclusion } from './say.ts';
 
 const STOPPING_LOOK_MS = 2000;
+const NO_ROOM_LOOK_MS = 10_000;
 
 /** Steps that bring a running machine nearer to what is declared, without stopping it. */
 function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly VmStep[] {
@@ -33,7 +36,12 @@ function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly 
 /** Keeps a running machine as declared, or asks its guest to stop. */
 export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
-  const restarts = spec.running && (status.restartToken ?? spec.restartToken) !== spec.restartToken;
+  const restarts = isToRestart(vm);
+  const stays = restarts && machine.stoppingSinceMs === undefined ? whyStay(vm, facts) : undefined;
+  if (stays !== undefined) {
+    const message = `running; it is not stopped for its restart before it can start again: ${stays}`;
+    return { status: 'False', reason: 'Unschedulable', message, lookAgainMs: NO_ROOM_LOOK_MS };
+  }
   if (machine.stoppingSinceMs !== undefined || !spec.running || restarts) {
     const [reason, message] = spec.running
       ? (['Restarting', 'the guest is shutting down, to be started again'] as const)
