@@ -12,6 +12,8 @@ import {
   OFF,
   ONCE,
   placed,
+  silent,
+  stamped,
   started,
   stopped,
   vm,
@@ -103,6 +105,17 @@ describe('A place that no longer fits', () => {
     expect(plan.afterSteps?.host).toBeUndefined();
     expect(plan.afterSteps?.placementEpoch).toBe(1);
     expect(plan.afterSteps?.conditions.find(({ type }) => type === 'Scheduled')).toMatchObject({ status: 'False', reason: 'Moving' });
+  });
+
+  test('is given up once that has begun, although it fits again: nothing passes there any more before the next placement', () => {
+    const status = stamped(planVirtualMachine(vm({ spec: elsewhere, status: started }), facts(stopped('requested'))).status);
+    for (const seen of [stopped('requested'), known()]) {
+      const plan = planVirtualMachine(vm({ status }), facts(seen));
+      expect(plan.steps).toEqual([{ do: 'delete-machine' }]);
+      expect(plan.afterSteps?.host).toBeUndefined();
+    }
+    const later = stamped(planVirtualMachine(vm({ status }), facts(silent)).status);
+    expect(planVirtualMachine(vm({ status: later }), facts(known())).steps).toEqual([{ do: 'delete-machine' }]);
   });
 
   test('is kept where nothing may be deleted', () => {

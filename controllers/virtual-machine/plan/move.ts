@@ -5,16 +5,22 @@ import type { VmFacts } from './facts.ts';
 import { misfitOf } from './misfit.ts';
 import type { Conclusion } from './say.ts';
 
+/** Whether a move was published: the machine may be deleted already, and then nothing passes there before the next placement. */
+function hasBegun({ status }: VirtualMachine): boolean {
+  return status.conditions.some((one) => one.type === 'Scheduled' && one.status === 'True' && one.reason === 'Moving');
+}
+
 /**
- * Gives up the place of a VM that does not run, where it no longer fits; undefined: it fits. The machine is deleted first, although it may not be
+ * Gives up the place of a VM that does not run, where it no longer fits, or where that has begun; undefined: it stays. The machine is deleted first, although it may not be
  * there: the mark that this leaves stops an Ensure which is still under way. Claims on its volumes fall when their controller has seen that.
  */
 export function planMove(vm: VirtualMachine, facts: VmFacts, what: 'placement' | 'placement and room'): Conclusion | undefined {
-  const misfit = misfitOf(vm, facts, what);
+  const misfit = misfitOf(vm, facts, what) ?? (hasBegun(vm) ? `Host ${vm.status.host ?? ''} is being left` : undefined);
   if (misfit === undefined) return undefined;
   const moving = { status: 'False', reason: 'Moving', message: `${misfit}: it goes elsewhere`, also: 'moving' } as const;
   return {
     ...{ ...moving, steps: [{ do: 'delete-machine' }] },
+    scheduled: { status: 'True', reason: 'Moving', message: moving.message },
     afterSteps: { ...moving, placement: null, scheduled: { status: 'False', reason: 'Moving', message: moving.message } },
   };
 }

@@ -97,7 +97,7 @@ function scheduledAs(
   if (scheduled !== undefined) return { type: 'Scheduled', ...scheduled };
   const before = status.conditions.find(({ type }) => type === 'Scheduled');
   if (before !== undefined && placement === undefined) {
-    if (before.status === 'True' && host !== undefined) {
+    if (before.status === 'True' && before.reason !== 'Moving' && host !== undefined) {
       const message = `on Host ${host.candidate.name}${misfit === undefined ? '' : `: ${misfit}, so at the next stop it goes elsewhere`}`;
       return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message };
     }
