@@ -4,12 +4,13 @@ import type { Disk, DiskConnection, DiskService, Operation, OperationService } f
 import { DriverError } from '../contract/driver-error.ts';
 import type { CallContext, MutationContext, Owner } from '../contract/fence.ts';
 import { passObject, passTombstone } from '../contract/fence-check.ts';
-import { checkBareName, checkBytes, checkFence, checkOperationId, checkOwner, checkUid } from '../contract/names.ts';
+import { checkBareName, checkBytes, checkFence, checkOperationId, checkOwner, checkThingId, checkUid } from '../contract/names.ts';
 import { isDiskInUse } from './disk-access.ts';
+import { adoptDisk } from './disk-adoption.ts';
 import { driveFill, listFills, operationOf, readFill, writeFill, type FillRecord } from './disk-fill.ts';
 import { findImage, qemuImg, wholeSectors, type ImageSource } from './disk-image.ts';
 import { diskFolder, findDisk, listDisks, removeDisk, viewOfDisk, writeDisk, type DiskRecord, type KnownDisk } from './disk-record.ts';
-import { cannotAdopt, checkOwnership } from './fence-guard.ts';
+import { checkOwnership } from './fence-guard.ts';
 import { canonical } from './machine-spec.ts';
 import type { PoolEndpoint } from './pool-endpoint.ts';
 import { readQcow2Header } from './qcow2-header.ts';
@@ -289,7 +290,11 @@ export function createDiskService(find: FindPool): DiskService {
       checkUid('hostId', hostId);
       return alone(context, uid, signal, async (pool) => unpublish(pool, await ours(pool, context, uid, signal), hostId, signal));
     },
-    adopt: () => Promise.reject(cannotAdopt('disks')),
+    async adopt(context, adoption, signal) {
+      checkOwner('owner', adoption.owner);
+      checkThingId('id', adoption.id);
+      return alone(context, adoption.owner.uid, signal, (pool) => adoptDisk(pool, context, adoption, signal));
+    },
   };
 }
 

@@ -39,11 +39,6 @@ export function checkOwnership(fence: Fence, thing: { readonly owner: Owner; rea
   }
 }
 
-/** The refusal of an adoption: what is here lies in folders that are named by uids, and a running engine has files open in its own. */
-export function cannotAdopt(things: 'machines' | 'disks'): DriverError {
-  return new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', `this driver cannot take in ${things}`);
-}
-
 function highest(left: SeenObject, right: SeenObject): SeenObject {
   if (left.incarnation !== right.incarnation) return left.incarnation > right.incarnation ? left : right;
   return {

@@ -3,7 +3,7 @@ import { passObject, passTombstone } from '../contract/fence-check.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import type { Machine, MachineService, MachineSpec } from '../contract/machine.ts';
 import { checkBytes, checkCount, checkFence, checkUid } from '../contract/names.ts';
-import { cannotAdopt, checkOwnership } from './fence-guard.ts';
+import { checkOwnership } from './fence-guard.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { listMachineFolders, machineFolder, readMachine, removeMachine, writeMachine, type MachineRecord } from './machine-record.ts';
 import { growDisk, plugDisk, unplugDisk } from './machine-plug.ts';
@@ -166,6 +166,7 @@ export function createMachineService(find: FindHost): MachineService {
       checkBytes('disk.sizeBytes', disk.sizeBytes);
       return change(context, uid, signal, (host, machine) => growDisk(host, machine, disk, signal));
     },
-    adopt: () => Promise.reject(cannotAdopt('machines')),
+    // A machine's sockets and files lie in a folder that is named by its uid, and a running engine has them open.
+    adopt: () => Promise.reject(new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'this driver cannot take in machines')),
   };
 }
