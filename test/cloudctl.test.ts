@@ -87,6 +87,8 @@ requires('kubectl')('cloudctl', () => {
     { words: ['delete', 'zone'], says: 'error: say which: names, --selector or --all' },
     { words: ['apply', '-f', 'nowhere.yaml'], says: 'error: nowhere.yaml: cannot be read: no such file or folder' },
     { words: ['wait', 'zone/zone-1', '--for=luck'], says: 'error: cannot wait for "luck"' },
+    { words: ['diff'], says: 'error: say what to compare: --all, the whole cloud' },
+    { words: ['gc', '--confirm', 'x'], says: 'error: no host or pool lists x' },
     { words: ['frobnicate'], says: "error: unknown command 'frobnicate'" },
   ])(
     '$words is an error of one sentence, and exit code 1',

@@ -74,8 +74,8 @@ export const Unmanaged = z.strictObject({
   id: z.string().max(253).describe("The driver's id for it."),
   name: z.string().max(253).describe("The driver's name for it."),
   why: z
-    .enum(['foreign', 'released', 'orphan', 'abandoned'])
-    .describe('foreign: not ours. released: handed back. orphan: ours, but its object is gone. abandoned: given up on.'),
+    .enum(['foreign', 'released', 'orphan'])
+    .describe('foreign: not ours. released: handed back. orphan: ours, but its object is gone, for example abandoned.'),
 });
 
 /** Devices' things that nobody here manages; bounded, so that one full device cannot overflow an object. */
@@ -85,4 +85,14 @@ export const UnmanagedList = z.array(Unmanaged).max(100).describe('Things on the
 export const Abandon = z
   .strictObject({ reason: z.string().min(1).max(256).describe('Why, for the record.') })
   .exactOptional()
-  .describe('Gives up on what a dead device holds, so that the object can go.');
+  .describe(
+    'Gives up on what a dead device holds: while the object is being deleted and the device does not answer, it goes without proof. What is left is an orphan.',
+  );
+
+/** Orphans that a person has asked to be deleted: the only way in which one ever is. */
+export const Collect = z
+  .array(z.string().min(1).max(253))
+  .max(16)
+  .default([])
+  .describe('Ids of orphans in status.unmanaged to delete for good. What is not an orphan of this installation is never touched.')
+  .meta({ 'x-kubernetes-list-type': 'atomic' });

@@ -60,11 +60,11 @@ function failIf(failed: number): void {
   if (failed > 0) process.exitCode = 1;
 }
 
-function files(value: string, before: readonly string[] = []): readonly string[] {
+function listed(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, ...value.split(',')];
 }
 
-const filename = new Option('-f, --filename <path>', 'a file, a folder, or - for standard input; may be repeated').argParser(files);
+const filename = new Option('-f, --filename <path>', 'a file, a folder, or - for standard input; may be repeated').argParser(listed);
 const recursive = new Option('-R, --recursive', 'also the folders in a folder').default(false);
 const selector = new Option('-l, --selector <query>', 'only objects with these labels, such as app=web,tier!=db');
 const all = new Option('--all', 'all of the type in the namespace').default(false);
@@ -197,6 +197,29 @@ program
   .action(async (_options: unknown, command: Command) => {
     const { tree } = await import('./commands/tree.ts');
     await tree(await contextOf(command), { colour: process.stdout.isTTY && process.stdout.hasColors() }, signal);
+  });
+
+program
+  .command('diff')
+  .description(
+    'Compares what drivers list with what is declared: a line for each difference and exit code 1; nothing and 0 where there is none.',
+  )
+  .option('--all', 'of the whole cloud', false)
+  .action(async ({ all: whole }: { all: boolean }, command: Command) => {
+    if (!whole) throw new UsageError('say what to compare: --all, the whole cloud');
+    const { diff } = await import('./commands/diff.ts');
+    failIf(await diff(await contextOf(command), signal));
+  });
+
+program
+  .command('gc')
+  .description('Lists orphans: machines and disks of this cloud whose objects are gone; deletes those that are confirmed, for good.')
+  .option('--confirm <id>', 'the id of an orphan to delete; may be repeated', listed)
+  .option('--timeout <duration>', 'how long to wait for each to be gone', '2m')
+  .action(async ({ confirm = [], timeout }: { confirm?: readonly string[]; timeout: string }, command: Command) => {
+    const { gc } = await import('./commands/gc.ts');
+    const timeoutMs = durationMs(timeout);
+    failIf(await gc(await contextOf(command), { confirm, timeoutMs }, signal));
   });
 
 program

@@ -20,6 +20,7 @@ import type { Client, ObjectKey } from '../../client/client.ts';
 import type { View } from '../../client/view.ts';
 import { DRIVER_ERROR_CODES } from '../../drivers/contract/driver-error.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
+import { orphansOf } from '../runtime/orphans.ts';
 import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
@@ -164,7 +165,7 @@ async function leftOn(
 }
 
 async function observe(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
-  const { world, sessions } = parts;
+  const { world, client, sessions } = parts;
   const { name } = host.metadata;
   const pod = podOf(world, host);
   const zone = zoneOf(world, host);
@@ -174,6 +175,7 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const seen = device?.known === true ? device.value.observation.machines : [];
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
   return {
     ...(pod !== undefined && { pod }),
@@ -189,6 +191,7 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
     installation: round.authority.installation,
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
     machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
+    orphans: await orphansOf(client, VirtualMachineKind, { named: host.spec.collect, things: seen, round }, signal),
     ...(twin !== undefined && { twin }),
     ...(round.refused?.step === 'power-off' && { refused: round.refused.message }),
   };
@@ -198,7 +201,7 @@ const named = (name: string | undefined): readonly ObjectKey[] => (name === unde
 
 /**
  * Says what hosts have and how they are, proves silent ones dead where it may, and keeps a host until nothing is placed on it. Of machines it
- * touches only copies whose VMs have given up their place there.
+ * touches only copies whose VMs have given up their place there, and orphans that a person gave up.
  */
 export function hostController({
   views,

@@ -28,15 +28,18 @@ export interface PlacedVm extends Amounts {
   readonly leaves: boolean | 'stuck';
 }
 
-/** A machine on the host whose VM has given up this place, as its object says now. */
-export interface LeftCopy {
+/** A machine, and the newest decision about it: an older one would be refused, and a newer one refuses this. */
+export interface Decided {
   readonly uid: string;
+  readonly generation: number;
+  readonly placementEpoch: number;
+}
+
+/** A machine on the host whose VM has given up this place, with the decision that its object says now. */
+export interface LeftCopy extends Decided {
   /** `namespace/name` of the VM. */
   readonly name: string;
   readonly power: PowerState;
-  /** Of the VM now, for the fence. */
-  readonly generation: number;
-  readonly placementEpoch: number;
 }
 
 /** How long nobody has answered for the host, and what came of it. */
@@ -76,6 +79,8 @@ export interface HostFacts {
   readonly installation: string;
   /** Uids of all VMs that there are. */
   readonly machines: ReadonlySet<string>;
+  /** Uids among those of spec.collect whose VM was looked for in the API just now, and is not there. */
+  readonly orphans: ReadonlySet<string>;
   /** An older Host object that is the same machine. */
   readonly twin?: string;
   /** Why the power driver refused for good to switch it off. */
@@ -87,5 +92,7 @@ export type HostStep =
   | { readonly do: 'forget' }
   /** Ends only with proof that the host is off. */
   | { readonly do: 'power-off' }
-  | { readonly do: 'stop-copy'; readonly copy: LeftCopy }
-  | { readonly do: 'delete-copy'; readonly copy: LeftCopy };
+  /** Removes a copy that is in nobody's place any more: it is switched off. */
+  | { readonly do: 'stop-copy' | 'delete-copy'; readonly machine: Decided }
+  /** Removes an orphan that a person has given up: it is stopped as a VM would be. */
+  | { readonly do: 'stop-orphan' | 'delete-orphan'; readonly machine: Decided };

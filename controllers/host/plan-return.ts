@@ -21,7 +21,7 @@ export function planCleaning({ copies, pod, zone }: HostFacts): Cleaning | undef
   }
   const steps = copies.slice(0, MOST_AT_ONCE).flatMap((copy): readonly HostStep[] => {
     if (copy.power === 'unknown') return [];
-    return [{ do: copy.power === 'stopped' ? 'delete-copy' : 'stop-copy', copy }];
+    return [{ do: copy.power === 'stopped' ? 'delete-copy' : 'stop-copy', machine: copy }];
   });
   return { ...said, message: `removes copies of ${names}, which gave up their place here`, steps };
 }

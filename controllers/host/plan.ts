@@ -4,6 +4,7 @@ import { verdictConditions } from '../runtime/plan.ts';
 import type { Verdict } from '../runtime/plan.ts';
 import { asides, isStated } from './plan-asides.ts';
 import type { Conclusion } from './plan-asides.ts';
+import { collectSteps } from './plan-collect.ts';
 import type { HostFacts, HostPlan, HostReason } from './plan-facts.ts';
 import { fencedVerdict, planSilence, proofOf } from './plan-loss.ts';
 import { planMaintenance } from './plan-maintenance.ts';
@@ -75,10 +76,10 @@ function conclude(host: Host, facts: HostFacts): Conclusion {
 }
 
 /** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
-function lookAgainMs({ device, placed, zone }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
+function lookAgainMs({ device, placed, zone, orphans }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
   const beatMs = zone === undefined ? SILENT_LOOK_MS : Math.min(Math.ceil((zone.failover.afterSeconds * 1000) / 3), MAX_BEAT_MS);
   if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
-  if (reason === 'Cleaning') return CLEANING_LOOK_MS;
+  if (reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
   return device !== undefined && placed.length > 0 ? beatMs : undefined;
 }
 
@@ -96,6 +97,9 @@ export function planHost(host: Host, facts: HostFacts): HostPlan {
       ? { status: 'False', reason: 'InUse', message: `waits for ${nameList(blockers)} to go`, also: 'moving' }
       : conclusion;
   const { fence, steps = [] } = conclusion;
+  // What is cleaned, or is another machine than was thought, is cleared of nothing else.
+  const clears = !deleting && fence === undefined && steps.length === 0 && hostIdBefore(host, facts) === undefined;
+  const collecting = clears ? collectSteps(host, facts) : [];
   const again = leaves ? undefined : lookAgainMs(facts, conclusion);
   return {
     status: {
@@ -105,7 +109,7 @@ export function planHost(host: Host, facts: HostFacts): HostPlan {
       conditions: [...verdictConditions(generation, verdict), ...asides(host, facts, conclusion)],
     },
     finalizer: leaves ? 'release' : 'hold',
-    steps: leaves ? [{ do: 'forget' }] : steps,
+    steps: leaves ? [{ do: 'forget' }] : [...steps, ...collecting],
     ...(again !== undefined && { lookAgainMs: again }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };

@@ -7,6 +7,9 @@ import { changing, fenceOf, openEndpoint, serviceOf } from '../runtime/device.ts
 import type { HostStep } from './plan-facts.ts';
 import type { Vigil } from './vigil.ts';
 
+/** How long an orphan's guest may take to shut down. */
+const ORPHAN_STOP_MS = 60_000;
+
 interface Work {
   readonly sessions: Sessions;
   readonly vigil: Vigil;
@@ -40,12 +43,15 @@ export async function takeStep(step: HostStep, work: Work, signal: AbortSignal):
       return;
     }
     case 'stop-copy':
-    case 'delete-copy': {
-      const { uid, generation, placementEpoch } = step.copy;
+    case 'delete-copy':
+    case 'stop-orphan':
+    case 'delete-orphan': {
+      const { uid, generation, placementEpoch } = step.machine;
       const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
       const machines = serviceOf(session.driver.machine, 'machines');
       const context = changing(session, round, { metadata: { ...metadata, generation }, placementEpoch, cause });
       if (step.do === 'stop-copy') await machines.stop(context, uid, { mode: 'hard' }, signal);
+      else if (step.do === 'stop-orphan') await machines.stop(context, uid, { mode: 'graceful', deadlineMs: ORPHAN_STOP_MS }, signal);
       else await machines.delete(context, uid, signal);
     }
   }

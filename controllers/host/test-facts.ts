@@ -62,7 +62,7 @@ export function facts(more: Partial<HostFacts> = {}): HostFacts {
     pod: { cpuPercent: 400, memoryPercent: 100, allocation: 'Enabled' },
     zone: { name: 'zone-1', failover: { mode: 'Automatic', afterSeconds: 30 } },
     ...{ neighbours: { hosts: 1, silent: 0 }, refuge: true, placed: [], copies: [], claimed: [], pools: [], storageBytes: 0 },
-    ...{ installation: 'us', machines: new Set(['m-1']) },
+    ...{ installation: 'us', machines: new Set(['m-1']), orphans: new Set<string>() },
     ...seen(),
     ...more,
   };

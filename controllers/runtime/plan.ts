@@ -26,6 +26,8 @@ export interface Plan<Step, Status> {
   readonly finalizer: 'hold' | 'release' | 'none';
   /** Taken in order; the first failure ends the round. */
   readonly steps: readonly Step[];
+  /** What is true once the steps were taken, such as a claim that falls with a proof that a step leaves: published then, and only then. */
+  readonly afterSteps?: Status;
   /** Look again after this many ms even if nothing is heard; the runtime's resync holds where it is absent. */
   readonly lookAgainMs?: number;
   /** What the object waits for, for the queues view; absent while it moves or is settled. */

@@ -74,6 +74,10 @@ export async function reconcile(
     if (failure !== undefined) return failure;
   }
   if (plan.finalizer === 'release') return release(controller, published, options, signal);
+  if (plan.afterSteps !== undefined) {
+    const after = await publish(controller, published, { status: plan.afterSteps, finalizer: plan.finalizer, steps: [] }, options, signal);
+    if (after === 'stale') return { end: 'stale' };
+  }
   if (plan.steps.length > 0) return { end: 'moved' };
   return settled(plan);
 }

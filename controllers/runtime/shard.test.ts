@@ -94,6 +94,47 @@ describe('publishing', () => {
     );
   });
 
+  test('says what holds after the steps only once they were taken', async () => {
+    const reasons: (string | undefined)[] = [];
+    await room.make('z');
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'HostsNotReady', message: 'toy' }];
+    const started = await room.start(
+      toy({
+        plan: ({ status }) =>
+          JSON.stringify(status).includes('HostsNotReady')
+            ? { reason: 'HostsNotReady' }
+            : { reason: 'NoHosts', steps: [{ do: 'work' }], afterSteps: { conditions } },
+        async take() {
+          reasons.push(await room.reasonOf('z'));
+          if (reasons.length === 1) throw new DriverError('UNAVAILABLE', 'BACKEND', 'not now');
+        },
+      }),
+    );
+    await eventually(async () => (await room.reasonOf('z')) === 'HostsNotReady', 'said');
+    await settled(started, 1);
+    expect(reasons).toEqual(['NoHosts', 'NoHosts']);
+  });
+
+  test('takes the steps again where what holds after them could not be said, because somebody wrote in between', async () => {
+    let taken = 0;
+    await room.make('z');
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'HostsNotReady', message: 'toy' }];
+    await room.start(
+      toy({
+        plan: ({ status }) =>
+          JSON.stringify(status).includes('HostsNotReady')
+            ? { reason: 'HostsNotReady' }
+            : { reason: 'NoHosts', steps: [{ do: 'work' }], afterSteps: { conditions } },
+        async take() {
+          taken += 1;
+          if (taken === 1) await room.declare('z');
+        },
+      }),
+    );
+    await eventually(async () => (await room.reasonOf('z')) === 'HostsNotReady', 'said');
+    expect(taken).toBe(2);
+  });
+
   test('does not let steps begin on an object that leaves and that never had our finalizer', async () => {
     const taken: string[] = [];
     await room.bench.client.create(

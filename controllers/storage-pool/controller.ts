@@ -4,23 +4,28 @@ import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
+import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import type { Allocation } from '../../apis/meta/fields.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
-import type { ObjectKey } from '../../client/client.ts';
+import type { Client, ObjectKey } from '../../client/client.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { orphansOf } from '../runtime/orphans.ts';
+import { ask, changing, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
 import { planStoragePool } from './plan.ts';
-import type { StoragePoolFacts, StoragePoolStep } from './plan.ts';
+import type { StoragePoolFacts } from './plan-facts.ts';
+import type { StoragePoolStep } from './plan.ts';
 
 export interface StoragePoolControllerOptions {
   readonly views: Views;
+  readonly client: Client;
   readonly sessions: Sessions;
 }
 
@@ -41,7 +46,26 @@ function zoneOf({ zones, pods, hosts }: World, { spec: { scope } }: StoragePool)
 
 const usesPool = ({ spec, status }: Volume, pool: string): boolean => (status.pool ?? spec.storagePool) === pool;
 
-async function observe(world: World, sessions: Sessions, pool: StoragePool, round: Round, signal: AbortSignal): Promise<StoragePoolFacts> {
+/** The strictest allocation of a pool and what it is in. */
+function allocationOf({ zones, pods, hosts }: World, { spec }: StoragePool): Allocation {
+  const host = hosts.get({ name: spec.scope.host ?? '' });
+  const pod = pods.get({ name: spec.scope.pod ?? host?.spec.pod ?? '' });
+  const zone = zones.get({ name: spec.scope.zone ?? pod?.spec.zone ?? '' });
+  return strictestAllocation([spec, ...[host, pod, zone].flatMap((parent) => parent?.spec ?? [])].map(({ allocation }) => allocation));
+}
+
+interface Parts {
+  readonly world: World;
+  readonly client: Client;
+  readonly sessions: Sessions;
+}
+
+async function observe(
+  { world, client, sessions }: Parts,
+  pool: StoragePool,
+  round: Round,
+  signal: AbortSignal,
+): Promise<StoragePoolFacts> {
   const { name } = pool.metadata;
   const users = world.volumes.list().filter((volume) => usesPool(volume, name));
   const scopeExists = zoneOf(world, pool) !== undefined;
@@ -54,8 +78,10 @@ async function observe(world: World, sessions: Sessions, pool: StoragePool, roun
           const session = await openEndpoint(sessions, 'disk', pool, round.authority, signal);
           return serviceOf(session.driver.pool, 'pools').observe(looking(session, round), signal);
         }, signal);
+  const seen = device?.known === true ? device.value.disks : [];
   return {
     scopeExists,
+    allocation: allocationOf(world, pool),
     ...(device !== undefined && { device }),
     provisionedBytes: users
       .filter(({ status }) => status.pool === name)
@@ -64,12 +90,24 @@ async function observe(world: World, sessions: Sessions, pool: StoragePool, roun
     // Read after the driver was asked: a disk that it lists was made for an object that the view has had time to see.
     volumes: new Set(world.volumes.list().map(({ metadata }) => metadata.uid)),
     installation: round.authority.installation,
+    orphans: await orphansOf(client, VolumeKind, { named: pool.spec.collect, things: seen, round }, signal),
   };
 }
 
-/** Says what storage pools hold and how they are, and keeps a pool until no volume is in it; never touches a disk. */
+async function take({ sessions }: Parts, step: StoragePoolStep, pool: StoragePool, round: Round, signal: AbortSignal): Promise<void> {
+  if (step.do === 'forget') return sessions.close(pool.metadata.uid, signal);
+  const session = await openEndpoint(sessions, 'disk', pool, round.authority, signal);
+  const disks = serviceOf(session.driver.disk, 'disks');
+  const { uid, generation } = step;
+  const context = changing(session, round, { metadata: { ...pool.metadata, generation }, cause: step.do });
+  if (step.do === 'delete-orphan') return disks.delete(context, uid, signal);
+  await disks.unpublish(context, { uid, hostId: step.hostId }, signal);
+}
+
+/** Says what storage pools hold and how they are, and keeps a pool until no volume is in it; touches no disk but orphans that a person gave up. */
 export function storagePoolController({
   views,
+  client,
   sessions,
 }: StoragePoolControllerOptions): Controller<StoragePool, StoragePoolFacts, StoragePoolStep, Planned<StoragePool['status']>> {
   const world: World = {
@@ -79,6 +117,7 @@ export function storagePoolController({
     pools: views.of<StoragePool>(StoragePoolKind),
     volumes: views.of<Volume>(VolumeKind),
   };
+  const parts: Parts = { world, client, sessions };
   const inScope = (fits: (scope: StoragePool['spec']['scope']) => boolean): readonly ObjectKey[] =>
     world.pools
       .list()
@@ -99,9 +138,8 @@ export function storagePoolController({
     ],
     shardOf: (pool) => zoneOf(world, pool) ?? 'global',
     endpointOf: ({ metadata }) => metadata.uid,
-    observe: (pool, round, signal) => observe(world, sessions, pool, round, signal),
+    observe: (pool, round, signal) => observe(parts, pool, round, signal),
     plan: planStoragePool,
-    // Its only step is to forget the endpoint.
-    take: (_step, pool, _round, signal) => sessions.close(pool.metadata.uid, signal),
+    take: (step, pool, round, signal) => take(parts, step, pool, round, signal),
   };
 }

@@ -3,7 +3,7 @@ import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schem
 import type { Disk } from '../../drivers/contract/disk.ts';
 import type { PoolObservation } from '../../drivers/contract/driver.ts';
 import { planStoragePool } from './plan.ts';
-import type { StoragePoolFacts } from './plan.ts';
+import type { StoragePoolFacts } from './plan-facts.ts';
 
 const GIB = 2 ** 30;
 const NOW = '2026-01-01T00:00:00Z';
@@ -30,8 +30,8 @@ function seen(more: Partial<PoolObservation> = {}): Pick<StoragePoolFacts, 'devi
 const silent: Pick<StoragePoolFacts, 'device'> = { device: { known: false, because: 'no route', code: 'UNAVAILABLE', reason: 'BACKEND' } };
 
 function facts(more: Partial<StoragePoolFacts> = {}): StoragePoolFacts {
-  const rest = { scopeExists: true, provisionedBytes: 10 * GIB, users: [], volumes: new Set(['v-1']), installation: 'us' };
-  return { ...rest, ...seen(), ...more };
+  const rest = { scopeExists: true, allocation: 'Enabled', provisionedBytes: 10 * GIB, users: [], installation: 'us' } as const;
+  return { ...rest, volumes: new Set(['v-1']), orphans: new Set<string>(), ...seen(), ...more };
 }
 
 describe('planStoragePool', () => {
@@ -50,6 +50,11 @@ describe('planStoragePool', () => {
       planStoragePool(pool(), facts(seen({ usedBytes }))).status.conditions.find(({ type }) => type === 'Full');
     expect(full(90 * GIB - 1)).toMatchObject({ status: 'False', reason: 'UnderThreshold' });
     expect(full(90 * GIB)).toMatchObject({ status: 'True', reason: 'OverThreshold' });
+  });
+
+  test('how full it is is unknown while it does not answer', () => {
+    const full = planStoragePool(pool(), facts(silent)).status.conditions.find(({ type }) => type === 'Full');
+    expect(full).toMatchObject({ status: 'Unknown', reason: 'NotSeen' });
   });
 
   test('what guests write moves nothing within a hundredth of the capacity', () => {

@@ -2,35 +2,18 @@ import { bytesOf, quantityOf } from '../../apis/meta/quantity.ts';
 import { clip, nameList } from '../../apis/meta/sentence.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import type { Disk } from '../../drivers/contract/disk.ts';
-import type { PoolObservation } from '../../drivers/contract/driver.ts';
-import type { Answer } from '../runtime/device.ts';
 import { verdictConditions } from '../runtime/plan.ts';
 import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
+import { collectSteps } from './plan-collect.ts';
+import type { CollectStep } from './plan-collect.ts';
+import type { StoragePoolFacts } from './plan-facts.ts';
 
 type StoragePoolReason = StoragePool['status']['conditions'][number]['reason'];
 type StoragePoolStatus = Planned<StoragePool['status']>;
 type Unmanaged = NonNullable<StoragePoolStatus['unmanaged']>[number];
 
-/** What is known about a pool in one round. */
-export interface StoragePoolFacts {
-  /** Whether the zone, pod or host of its scope exists. */
-  readonly scopeExists: boolean;
-  /** Undefined: nobody asked. */
-  readonly device?: Answer<PoolObservation>;
-  /** Bytes promised to volumes. */
-  readonly provisionedBytes: number;
-  /** Volumes that are in the pool or name it, as `namespace/name`. */
-  readonly users: readonly string[];
-  /** Uids of all Volumes that there are. */
-  readonly volumes: ReadonlySet<string>;
-  /** The uid that tags of this installation carry. */
-  readonly installation: string;
-}
-
 /** forget: closes the session of a pool that leaves. */
-export interface StoragePoolStep {
-  readonly do: 'forget';
-}
+export type StoragePoolStep = { readonly do: 'forget' } | CollectStep;
 
 const UNREACHABLE_LOOK_MS = 5000;
 const MOST_UNMANAGED = 100;
@@ -91,7 +74,11 @@ function verdictOf({ spec }: StoragePool, { scopeExists, device }: StoragePoolFa
 }
 
 function fullness({ spec, metadata }: StoragePool, { device }: StoragePoolFacts): StoragePoolStatus['conditions'] {
-  if (device?.known !== true) return [];
+  if (device === undefined) return [];
+  if (!device.known) {
+    const message = `nobody can tell whether ${spec.thresholdPercent} % or more of its capacity is used`;
+    return [{ type: 'Full', status: 'Unknown', reason: 'NotSeen', message, observedGeneration: metadata.generation }];
+  }
   const { usedBytes, capacityBytes } = device.value;
   const full = usedBytes * 100 >= capacityBytes * spec.thresholdPercent;
   const said = full
@@ -100,7 +87,7 @@ function fullness({ spec, metadata }: StoragePool, { device }: StoragePoolFacts)
   return [{ type: 'Full', ...said, observedGeneration: metadata.generation }];
 }
 
-/** Decides what is said of a pool, and whether it may go. Pure; no step of it touches a disk. */
+/** Decides what is said of a pool, and whether it may go. Pure; no step of it touches a disk but an orphan that spec.collect names. */
 export function planStoragePool(pool: StoragePool, facts: StoragePoolFacts): Plan<StoragePoolStep, StoragePoolStatus> {
   const { metadata } = pool;
   const { generation } = metadata;
@@ -119,7 +106,7 @@ export function planStoragePool(pool: StoragePool, facts: StoragePoolFacts): Pla
       conditions: [...verdictConditions(generation, verdict), ...fullness(pool, facts)],
     },
     finalizer: leaves ? 'release' : 'hold',
-    steps: leaves ? [{ do: 'forget' }] : [],
+    steps: leaves ? [{ do: 'forget' }] : deleting ? [] : collectSteps(pool, facts),
     ...(facts.device?.known === false && { lookAgainMs: UNREACHABLE_LOOK_MS }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };

@@ -11,18 +11,19 @@ import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.t
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
-import type { Machine } from '../../drivers/contract/machine.ts';
+import type { Machine, StopCause } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
 import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
-import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import type { Adoptable, HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
 import { isItsTurn, mayLeave } from './turn.ts';
-import { candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
+import { adoptHostsIn, candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VirtualMachineControllerOptions {
@@ -37,6 +38,7 @@ interface MachineFacts {
   readonly host?: HostFact;
   readonly machine?: Answer<Machine | undefined>;
   readonly capabilities: readonly string[];
+  readonly adoptable?: Adoptable;
 }
 
 const shardOf = ({ zones }: World, vm: VirtualMachine): string => {
@@ -49,6 +51,30 @@ async function hostOf({ world, client }: Parts, { status }: VirtualMachine, sign
   const key = { name: status.host ?? '' };
   const seen = world.hosts.get(key);
   return seen?.status.fence === undefined ? seen : client.get<Host>(HostKind, key, signal);
+}
+
+const keyText = ({ namespace = '', name }: VirtualMachine['metadata']): string => `${namespace}/${name}`;
+
+/** Whether the machine that a VM takes in is there, and nobody's: what carries our tag is read anew, because on that it is taken away. */
+async function adoptableOf(
+  { client, world }: Parts,
+  vm: VirtualMachine,
+  machines: readonly Machine[],
+  round: Round,
+  signal: AbortSignal,
+): Promise<Adoptable> {
+  const found = machines.find(({ id }) => id === vm.spec.adopt);
+  if (found === undefined) {
+    const adopter = world.machines.list().find(({ status: { adopted, host } }) => adopted === vm.spec.adopt && host === vm.status.host);
+    return adopter === undefined ? { state: 'absent' } : { state: 'managed', by: keyText(adopter.metadata) };
+  }
+  const { owner, released, disks } = found;
+  const ours = owner?.installation === round.authority.installation ? owner : undefined;
+  const key = { namespace: ours?.namespace ?? '', name: ours?.name ?? '' };
+  const holder = ours === undefined || released ? undefined : await client.get<VirtualMachine>(VirtualMachineKind, key, signal);
+  if (holder !== undefined && holder.metadata.uid === ours?.uid) return { state: 'managed', by: keyText(holder.metadata) };
+  if (ours !== undefined && ours.namespace !== vm.metadata.namespace) return { state: 'elsewhere', namespace: ours.namespace };
+  return { state: 'there', from: owner?.uid ?? '', disks: disks.map(({ uid }) => uid) };
 }
 
 async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<MachineFacts> {
@@ -67,17 +93,30 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), vm.metadata.uid, signal);
     // What is not on another machine than the one that it was placed on, may well run there.
     if (machine === undefined && isVerified(vm)) await checkIdentity(session, host.status.hostId, round, signal);
-    return { machine, capabilities: session.capabilities };
+    const takesIn = machine === undefined && vm.spec.adopt !== undefined && vm.status.adopted === undefined;
+    const machines = takesIn ? await serviceOf(session.driver.machine, 'machines').list(looking(session, round), signal) : [];
+    const adoptable = takesIn ? await adoptableOf(parts, vm, machines, round, signal) : undefined;
+    return { machine, capabilities: session.capabilities, adoptable };
   }, signal);
   if (!answer.known) return { host: fact, machine: answer, capabilities: [] };
-  return { host: fact, machine: { known: true, value: answer.value.machine }, capabilities: answer.value.capabilities };
+  const { machine, capabilities, adoptable } = answer.value;
+  return { host: fact, machine: { known: true, value: machine }, capabilities, ...(adoptable !== undefined && { adoptable }) };
 }
+
+/** Machines that stopped by themselves are started where they were. */
+const STARTED_AGAIN: readonly StopCause[] = ['crashed', 'guest-shutdown'];
 
 /** The claims that a decision about a place has to respect. */
 async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, evacuates: boolean, signal: AbortSignal) {
   if (vm.status.host === undefined || evacuates) return placedIn(world, zone);
-  const absent = asked.machine?.known === true && asked.machine.value === undefined;
-  if (!absent || isVerified(vm)) return [];
+  const machine = asked.machine?.known === true ? asked.machine : undefined;
+  if (isVerified(vm)) {
+    // Whether the place still fits is asked when somebody wants a start, and, for what must be kept apart, all the time.
+    const starts = vm.spec.running && machine?.value?.stopCause !== undefined && !STARTED_AGAIN.includes(machine.value.stopCause);
+    const apart = vm.spec.placement.antiAffinity.some(({ mode }) => mode === 'Required');
+    return starts || apart || isToRestart(vm) ? placedIn(world, zone) : [];
+  }
+  if (machine === undefined || machine.value !== undefined) return [];
   // At or above our own claim: whoever claimed earlier is in the view.
   await world.machines.reached(vm.metadata.resourceVersion, signal);
   return placedIn(world, zone, vm);
@@ -97,12 +136,13 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
-    candidates: chooses ? candidatesIn(world, zone) : [],
+    candidates: chooses || (exists && isToRestart(vm)) ? candidatesIn(world, zone) : [],
+    ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
     placed: exists ? await claimsOn(world, vm, zone, asked, evacuates, signal) : [],
     ...asked,
     disks,
     ...(evacuates && { evacuates }),
-    ...(round.refused !== undefined && { refused: round.refused.message }),
+    ...(round.refused !== undefined && { refused: round.refused }),
   };
 }
 

@@ -9,7 +9,8 @@ import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { Client } from '../../client/client.ts';
 import type { DiskFact } from './plan/facts.ts';
-import { conditionOf } from './world.ts';
+import { reaches } from './schedule-filter.ts';
+import { candidateOf, conditionOf } from './world.ts';
 import type { World } from './world.ts';
 
 type Blocked = NonNullable<DiskFact['blocked']>;
@@ -39,6 +40,12 @@ function blockedBy(world: World, vm: VirtualMachine, name: string, volume: Volum
   }
   const pool = world.pools.get({ name: volume.status.pool ?? '' });
   if (pool === undefined) return { reason: 'VolumeNotReady', message: `there is no StoragePool ${volume.status.pool ?? ''}` };
+  const host = world.hosts.get({ name: vm.status.host ?? '' });
+  const candidate = host === undefined ? undefined : candidateOf(world, host);
+  if (candidate !== undefined && !reaches(pool.spec, candidate)) {
+    const message = `StoragePool ${pool.metadata.name} of Volume ${name} is out of reach of Host ${candidate.name}: it goes elsewhere when it stops`;
+    return { reason: 'VolumeNotReady', message };
+  }
   if (allocationOf(world, pool) !== 'Disabled') return undefined;
   return { reason: 'VolumeNotReady', message: `StoragePool ${pool.metadata.name} is Disabled: no call may change anything there` };
 }

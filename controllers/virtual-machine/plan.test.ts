@@ -39,10 +39,12 @@ describe('planVirtualMachine', () => {
     ).toBeUndefined();
   });
 
-  test('a placement that is no longer asked for is said, and the VM stays', () => {
+  test('a placement that is no longer asked for is a pending change, and the VM runs on', () => {
     const { status, steps } = planVirtualMachine(vm({ spec: { placement: { pod: 'rack-9' } }, status: started }), facts(known(machine())));
     expect(steps).toEqual([]);
-    expect(status.conditions.find(({ type }) => type === 'Scheduled')?.message).toMatch(/no longer asks for/);
+    expect(status.pendingChanges).toEqual(['placement']);
+    expect(status.conditions.find(({ type }) => type === 'Scheduled')?.message).toMatch(/is in another pod, so at the next stop it goes/);
+    expect(status.conditions.find(({ type }) => type === 'Ready')?.status).toBe('True');
   });
 
   test('addresses are sorted, so that their order does not write', () => {
@@ -67,14 +69,14 @@ test('a derived hardware address is stable, local, unicast, and rarely shared', 
 });
 
 /** What a host without faults does with a step. */
-function after(step: VmStep, now: Machine | undefined): Machine | undefined {
+function after(step: VmStep, now: Machine | undefined, placementEpoch: number): Machine | undefined {
   const there = now ?? machine({ power: 'stopped', stopCause: 'never-started', disks: [], generation: 0 });
   const attached = (uid: string, name: string): Machine['disks'][number] => ({ name, uid, sizeBytes: 10 * GIB, readOnly: false });
   switch (step.do) {
     case 'ensure-machine': {
       const { power: _power, ...rest } = there;
       const disks = step.description.disks.map(({ uid, name }) => attached(uid, name));
-      return { ...rest, power: there.power, ...(there.power === 'stopped' && { disks }), generation: 3, placementEpoch: 1, drift: [] };
+      return { ...rest, power: there.power, ...(there.power === 'stopped' && { disks }), generation: 3, placementEpoch, drift: [] };
     }
     case 'start-machine': {
       const { stopCause: _stopCause, ...rest } = there;
@@ -82,6 +84,8 @@ function after(step: VmStep, now: Machine | undefined): Machine | undefined {
     }
     case 'stop-machine':
       return { ...there, power: 'stopped', stopCause: 'requested' };
+    case 'adopt-machine':
+      return { ...there, generation: 0 };
     case 'delete-machine':
       return undefined;
     case 'attach-disk':
@@ -93,6 +97,8 @@ function after(step: VmStep, now: Machine | undefined): Machine | undefined {
   }
 }
 
+const hosts = [candidate, { ...candidate, name: 'host-2', pod: 'rack-9' }];
+
 test('every VM settles: following the plan reaches a plan without steps, and a deleted one is let go', () => {
   const cause = fc.constantFrom('never-started', 'requested', 'guest-shutdown', 'crashed');
   const found = fc.record({
@@ -101,26 +107,33 @@ test('every VM settles: following the plan reaches a plan without steps, and a d
   });
   const world = fc.record({
     ...{ running: fc.boolean(), restartPolicy: fc.constantFrom('Always', 'OnFailure'), restartToken: fc.constantFrom('', 'b') },
-    ...{ deleting: fc.boolean(), found: fc.option(found, { nil: undefined }) },
+    ...{ deleting: fc.boolean(), found: fc.option(found, { nil: undefined }), pod: fc.constantFrom(undefined, 'rack-1', 'rack-9') },
   });
   fc.assert(
-    fc.property(world, ({ deleting, found: first, ...spec }) => {
+    fc.property(world, ({ deleting, found: first, pod, ...rest }) => {
+      const spec = { ...rest, placement: pod === undefined ? {} : { pod } };
       let now: Machine | undefined;
       if (first !== undefined) {
-        const { stopCause, disks, ...rest } = first;
+        const { stopCause, disks, ...seen } = first;
         const held = disks === undefined ? [] : [{ name: 'data', uid: disks, sizeBytes: 10 * GIB, readOnly: false }];
-        now = machine({ ...rest, ...(first.power === 'stopped' && { stopCause }), disks: held });
+        now = machine({ ...seen, ...(first.power === 'stopped' && { stopCause }), disks: held });
       }
       let object = vm({ spec, deleting, status: now ? started : {} });
-      for (let round = 0; round < 12; round += 1) {
-        const plan = planVirtualMachine(object, facts({ candidates: [candidate], ...known(now) }));
-        for (const step of plan.steps) now = after(step, now);
-        const status = stamped(plan.status);
+      for (let round = 0; round < 16; round += 1) {
+        const at = hosts.find(({ name }) => name === object.status.host);
+        const there = at === undefined ? { host: undefined as never } : { host: { candidate: at, hostId: 'h-1' }, ...known(now) };
+        const plan = planVirtualMachine(object, facts({ candidates: hosts, ...there }));
+        for (const step of plan.steps) now = after(step, now, plan.status.placementEpoch ?? 0);
+        if (plan.afterSteps !== undefined && now !== undefined) return false;
+        const status = stamped(plan.afterSteps ?? plan.status);
         if (plan.finalizer === 'release') return deleting && now === undefined;
         if (plan.steps.length === 0 && JSON.stringify(status) === JSON.stringify(object.status)) {
           const ready = status.conditions.find(({ type }) => type === 'Ready');
           const right = now?.power === 'running' ? spec.running : !spec.running || ready?.reason === 'GuestShutdown';
-          return !deleting && ready?.status === 'True' && right;
+          // What runs on where it no longer fits says so; what was started or stands still as declared is where it fits.
+          const fits = now === undefined || pod === undefined || at?.pod === pod || ready?.reason === 'GuestShutdown';
+          const waits = status.pendingChanges?.includes('placement') === true;
+          return !deleting && ready?.status === 'True' && right && (fits || waits);
         }
         object = { ...object, status };
       }

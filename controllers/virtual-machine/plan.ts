@@ -1,4 +1,5 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { planAdoption } from './plan/adoption.ts';
 import { planDeletion } from './plan/deletion.ts';
 import type { VmFacts, VmPlan } from './plan/facts.ts';
 import { planFenced } from './plan/fenced.ts';
@@ -18,6 +19,8 @@ export type Stage =
   | 'Unsupported'
   /** It has no zone. */
   | 'Homeless'
+  /** A machine that is there already is to become its own. */
+  | 'Adopting'
   /** It has a zone and no host. */
   | 'Unplaced'
   /** Nobody can tell what its machine does. */
@@ -34,16 +37,9 @@ export type Stage =
 
 type Planner = (vm: VirtualMachine, facts: VmFacts) => Conclusion;
 
-/** Declared fields that nothing acts on yet. */
-function unsupportedField({ spec }: VirtualMachine): string | undefined {
-  if (spec.adopt !== undefined) return 'spec.adopt';
-  if (spec.abandon !== undefined) return 'spec.abandon';
-  return spec.userData?.secretRef === undefined ? undefined : 'spec.userData.secretRef';
-}
-
-function planUnsupported(vm: VirtualMachine): Conclusion {
-  const message = `${unsupportedField(vm) ?? 'a field'} is not supported yet`;
-  return { status: 'False', reason: 'NotSupported', message, also: 'stalled' };
+/** Nothing reads Secrets yet. */
+function planUnsupported(): Conclusion {
+  return { status: 'False', reason: 'NotSupported', message: 'spec.userData.secretRef is not supported yet', also: 'stalled' };
 }
 
 /** Plans with the machine that is there. */
@@ -57,6 +53,7 @@ function withMachine(plan: (vm: VirtualMachine, facts: VmFacts, machine: Paramet
 const PLANNERS = {
   Unsupported: planUnsupported,
   Homeless: planZone,
+  Adopting: planAdoption,
   Unplaced: planPlacement,
   Unseen: planUnseen,
   Fenced: planFenced,
@@ -71,9 +68,10 @@ const PLANNERS = {
 export function stageOf(vm: VirtualMachine, { zone, host, machine }: VmFacts): Stage {
   const { metadata, status } = vm;
   if (metadata.deletionTimestamp !== undefined) return 'Deleting';
-  if (unsupportedField(vm) !== undefined) return 'Unsupported';
+  if (vm.spec.userData?.secretRef !== undefined) return 'Unsupported';
   if (zone !== 'exists') return 'Homeless';
-  if (status.host === undefined) return 'Unplaced';
+  const adopts = vm.spec.adopt !== undefined && status.adopted === undefined;
+  if (status.host === undefined) return adopts ? 'Adopting' : 'Unplaced';
   const verified = isVerified(vm);
   if (verified && host?.fence !== undefined) return 'Fenced';
   // Nothing was sent there yet: a host that is gone or known to be down is no reason to wait.
@@ -83,6 +81,7 @@ export function stageOf(vm: VirtualMachine, { zone, host, machine }: VmFacts): S
     if (machine.value.power === 'unknown') return 'Unseen';
     return machine.value.power === 'stopped' ? 'Stopped' : 'Running';
   }
+  if (adopts) return 'Adopting';
   return verified ? 'Absent' : 'Unverified';
 }
 
@@ -91,7 +90,12 @@ function permitted(vm: VirtualMachine, { host, refused }: VmFacts, conclusion: C
   const { steps = [] } = conclusion;
   if (steps.length === 0) return conclusion;
   // Nothing was done, so nothing is said to be: what the steps were for stays as it was.
-  const { restartToken: _restartToken, also: _also, ...without } = { ...conclusion, steps: [], finalizer: 'hold' as const };
+  const {
+    restartToken: _restartToken,
+    also: _also,
+    afterSteps: _afterSteps,
+    ...without
+  } = { ...conclusion, steps: [], finalizer: 'hold' as const };
   if (host?.candidate.allocation === 'Disabled') {
     const message = `Host ${host.candidate.name} is Disabled: no call may change anything there`;
     return { ...without, status: 'False', reason: 'HostDisabled', message };
@@ -100,8 +104,10 @@ function permitted(vm: VirtualMachine, { host, refused }: VmFacts, conclusion: C
     const message = `Host ${host.candidate.name} is back, and is cleaned before anything else is done there`;
     return { ...without, status: 'False', reason: 'HostFailed', message };
   }
-  if (refused === undefined || vm.metadata.deletionTimestamp !== undefined) return conclusion;
-  return { ...without, status: 'False', reason: 'Refused', message: refused, also: 'stalled' };
+  const at = vm.metadata.deletionTimestamp === undefined ? steps.findIndex((step) => step.do === refused?.step) : -1;
+  if (refused === undefined || at < 0) return conclusion;
+  // What comes before it is none of its business, and is still done; what comes after may build on it.
+  return { ...without, status: 'False', reason: 'Refused', message: refused.message, also: 'stalled', steps: steps.slice(0, at) };
 }
 
 /** Decides what one VM needs next. Pure: the same VM and facts give the same plan. */

@@ -54,6 +54,8 @@ export async function takeStep(step: VmStep, work: Work, signal: AbortSignal): P
       return machines.start(context, uid, signal);
     case 'stop-machine':
       return machines.stop(context, uid, { mode: 'graceful', deadlineMs: step.deadlineMs }, signal);
+    case 'adopt-machine':
+      return machines.adopt(context, { id: step.id, owner: ownerOf(round.authority, vm), from: step.from }, signal);
     case 'delete-machine':
       return machines.delete(context, uid, signal);
     case 'attach-disk':

@@ -130,3 +130,9 @@ export function zoneOffers(world: World, { metadata, spec }: VirtualMachine): re
       freeMemoryBytes: amountsOf(status.allocatable).memoryBytes - amountsOf(status.allocated).memoryBytes,
     }));
 }
+
+/** Hosts of a zone that list an unmanaged machine of this id. */
+export function adoptHostsIn(world: World, zone: string, id: string): readonly string[] {
+  const listing = world.hosts.list().filter(({ status }) => status.unmanaged?.some((thing) => thing.kind === 'Machine' && thing.id === id));
+  return listing.flatMap((host) => (candidateOf(world, host)?.zone === zone ? [host.metadata.name] : [])).sort();
+}

@@ -20,9 +20,9 @@ import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { ask, changing, checkIdentity, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
-import type { Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
+import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-import { claimHolds, clonedBy, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
+import { adopterOf, claimHolds, clonedBy, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VolumeControllerOptions {
@@ -37,11 +37,39 @@ interface DiskFacts {
   readonly disk?: Answer<Disk | undefined>;
   readonly capabilities: readonly string[];
   readonly operation?: Operation;
+  readonly adoptable?: Adoptable;
 }
 
 const shardOf = (world: World, volume: Volume): string => zoneOf(world, volume) ?? 'global';
 
-async function askPool({ sessions }: Parts, volume: Volume, pool: StoragePool, round: Round, signal: AbortSignal): Promise<DiskFacts> {
+const nameOf = ({ metadata }: Pick<ApiObject, 'metadata'>): string => `${metadata.namespace ?? ''}/${metadata.name}`;
+
+/** Whether the disk that a volume takes in is there, and nobody's: what carries our tag is read anew, because on that it is taken away. */
+async function adoptableOf(
+  { client, world }: Parts,
+  volume: Volume,
+  disks: readonly Disk[],
+  round: Round,
+  signal: AbortSignal,
+): Promise<Adoptable | undefined> {
+  const id = volume.spec.adopt;
+  if (id === undefined) return undefined;
+  const found = disks.find((disk) => disk.id === id);
+  if (found === undefined) {
+    const adopter = adopterOf(world, volume, id);
+    return adopter === undefined ? { state: 'absent' } : { state: 'managed', by: nameOf(adopter) };
+  }
+  const { owner, released, sizeBytes } = found;
+  const ours = owner?.installation === round.authority.installation ? owner : undefined;
+  const key = { namespace: ours?.namespace ?? '', name: ours?.name ?? '' };
+  const holder = ours === undefined || released ? undefined : await client.get<Volume>(VolumeKind, key, signal);
+  if (holder !== undefined && holder.metadata.uid === ours?.uid) return { state: 'managed', by: nameOf(holder) };
+  if (ours !== undefined && ours.namespace !== volume.metadata.namespace) return { state: 'elsewhere', namespace: ours.namespace };
+  return { state: 'there', from: owner?.uid ?? '', sizeBytes };
+}
+
+async function askPool(parts: Parts, volume: Volume, pool: StoragePool, round: Round, signal: AbortSignal): Promise<DiskFacts> {
+  const { sessions } = parts;
   const found = await ask(async () => {
     const session = await openEndpoint(sessions, 'disk', pool, round.authority, signal);
     const context = looking(session, round);
@@ -49,11 +77,18 @@ async function askPool({ sessions }: Parts, volume: Volume, pool: StoragePool, r
     const id = volume.status.operation;
     const asked = disk === undefined && id !== undefined;
     const operation = asked ? await serviceOf(session.driver.operation, 'operations').get(context, id, signal) : undefined;
-    return { disk, operation, capabilities: session.capabilities };
+    const takesIn = disk === undefined && volume.spec.adopt !== undefined && volume.status.volumeId === undefined;
+    const disks = takesIn ? await serviceOf(session.driver.disk, 'disks').list(context, signal) : [];
+    const adoptable = takesIn ? await adoptableOf(parts, volume, disks, round, signal) : undefined;
+    return { disk, operation, capabilities: session.capabilities, adoptable };
   }, signal);
   if (!found.known) return { disk: found, capabilities: [] };
-  const { disk, operation, capabilities } = found.value;
-  return { disk: { known: true, value: disk }, capabilities, ...(operation !== undefined && { operation }) };
+  const { disk, operation, capabilities, adoptable } = found.value;
+  return {
+    ...{ disk: { known: true, value: disk }, capabilities },
+    ...(operation !== undefined && { operation }),
+    ...(adoptable !== undefined && { adoptable }),
+  };
 }
 
 async function askHolder(
@@ -110,7 +145,7 @@ async function observe(parts: Parts, volume: Volume, round: Round, signal: Abort
     ...(holder !== undefined && { holder }),
     ...(claimHostId !== undefined && { claimHostId }),
     ...(cloned !== undefined && { clonedBy: cloned }),
-    ...(round.refused !== undefined && { refused: round.refused.message }),
+    ...(round.refused !== undefined && { refused: round.refused }),
   };
 }
 
@@ -130,6 +165,8 @@ async function perform(step: VolumeStep, session: OpenSession, volume: Volume, r
       const { sizeBytes, sourceUid, operationId } = step;
       return disk.clone(context, { owner, sizeBytes, sourceUid, operationId }, signal);
     }
+    case 'adopt':
+      return disk.adopt(context, { id: step.id, owner, from: step.from }, signal);
     case 'expand':
       return disk.expand(context, { uid, sizeBytes: step.sizeBytes }, signal);
     case 'unpublish':

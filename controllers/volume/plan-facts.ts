@@ -44,6 +44,21 @@ export type Source =
   | { readonly state: 'absent'; readonly because: string }
   | { readonly state: 'busy'; readonly because: string };
 
+/** The disk that spec.adopt names. */
+export type Adoptable =
+  /** Nobody manages it; `from` is the uid of its tag, empty where it has none. */
+  | { readonly state: 'there'; readonly from: string; readonly sizeBytes: number }
+  | { readonly state: 'managed'; readonly by: string }
+  /** It was a disk of that namespace, whose data is no other's. */
+  | { readonly state: 'elsewhere'; readonly namespace: string }
+  | { readonly state: 'absent' };
+
+/** A step that the driver refused for good, in this generation of the object. */
+export interface Refused {
+  readonly step: string;
+  readonly message: string;
+}
+
 /** What is known about a volume in one round. */
 export interface VolumeFacts {
   /** Pools that it may live in, while none is chosen; the named one, or those that the selector finds. */
@@ -57,6 +72,8 @@ export interface VolumeFacts {
   readonly operation?: Operation;
   /** Undefined: it needs no other volume. */
   readonly source?: Source;
+  /** Undefined: it takes no disk in, or has it already. */
+  readonly adoptable?: Adoptable;
   /** VMs with a verified placement that list it, oldest first. */
   readonly wanting: readonly (Wanting & { readonly hostId: string })[];
   /** Whether the VM of the claim still wants it, at the claim's placement. */
@@ -68,13 +85,14 @@ export interface VolumeFacts {
   /** A volume that is being filled from this one. */
   readonly clonedBy?: string;
   /** Why the driver refused the last step for good. */
-  readonly refused?: string;
+  readonly refused?: Refused;
 }
 
 export type VolumeStep =
   | { readonly do: 'create'; readonly sizeBytes: number }
   | { readonly do: 'import'; readonly sizeBytes: number; readonly image: string; readonly operationId: string }
   | { readonly do: 'clone'; readonly sizeBytes: number; readonly sourceUid: string; readonly operationId: string }
+  | { readonly do: 'adopt'; readonly id: string; readonly from: string }
   | { readonly do: 'expand'; readonly sizeBytes: number }
   | { readonly do: 'unpublish'; readonly hostId: string }
   | { readonly do: 'cancel'; readonly operationId: string }

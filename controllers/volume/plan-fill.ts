@@ -23,7 +23,8 @@ export function planFill({ metadata, spec, status }: Volume, facts: VolumeFacts,
     return { ...creating(`copying ${what}`), progressPercent, lookAgainMs: PROGRESS_LOOK_MS };
   }
   // Nothing runs, and nothing will before a person changes something: the source is not kept from others meanwhile.
-  if (facts.refused !== undefined) return { status: 'False', reason: 'Refused', message: facts.refused, also: 'stalled', operation: null };
+  if (facts.refused !== undefined)
+    return { status: 'False', reason: 'Refused', message: facts.refused.message, also: 'stalled', operation: null };
   const capability = from.image === undefined ? 'disk.clone' : 'disk.import';
   if (!capabilities.includes(capability)) {
     const message = `the driver of StoragePool ${status.pool ?? ''} cannot copy ${what}`;

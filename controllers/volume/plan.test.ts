@@ -97,10 +97,36 @@ const ROWS: readonly Row[] = [
     facts: { ...known(disk()), pool: { ...pool, full: true } },
     reason: 'AsDeclared',
   },
+  {
+    why: 'a disk in a pool over its threshold is still grown while there is room',
+    status: there,
+    facts: { ...known(disk({ sizeBytes: GIB })), pool: { ...pool, full: true } },
+    reason: 'Expanding',
+    steps: ['expand'],
+  },
   { why: 'a Disabled pool sees no call', status: placed, facts: { pool: { ...pool, allocation: 'Disabled' } }, reason: 'PoolDisabled' },
   { why: 'a pool that nobody leads sees no call', status: placed, facts: { pool: { ...pool, led: false } }, reason: 'PoolNotReady' },
-  { why: 'a refused step waits for a person', status: placed, facts: { refused: 'no such image' }, reason: 'Refused', stalled: true },
-  { why: 'an adopted disk is not supported yet', spec: { adopt: 'x' }, status: placed, reason: 'NotSupported', stalled: true },
+  {
+    why: 'a refused step waits for a person',
+    status: placed,
+    facts: { refused: { step: 'create', message: 'no' } },
+    reason: 'Refused',
+    stalled: true,
+  },
+  {
+    why: 'a refused step holds up none that comes before it',
+    status: there,
+    facts: { ...known(disk({ sizeBytes: GIB, publishedTo: ['h-9'] })), refused: { step: 'expand', message: 'no' } },
+    reason: 'Refused',
+    steps: ['unpublish'],
+    stalled: true,
+  },
+  {
+    why: 'a refused step that is no longer needed is forgotten',
+    status: there,
+    facts: { ...known(disk()), refused: { step: 'expand', message: 'no' } },
+    reason: 'AsDeclared',
+  },
   { why: 'an image is copied in', spec: { source: { image: 'debian' } }, status: placed, reason: 'Creating', steps: ['import'] },
   {
     why: 'a driver that cannot import says so for good',
@@ -308,6 +334,8 @@ function after(step: VolumeStep, have: VolumeFacts): VolumeFacts {
   switch (step.do) {
     case 'create':
       return { ...have, ...known(disk({ sizeBytes: step.sizeBytes })) };
+    case 'adopt':
+      return { ...have, ...known(disk({ generation: 0 })) };
     case 'import':
     case 'clone':
       return { ...have, ...known(disk({ sizeBytes: step.sizeBytes })) };

@@ -1,6 +1,7 @@
 import { bytesOf, quantityOf } from '../../apis/meta/quantity.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { Disk } from '../../drivers/contract/disk.ts';
+import { planAdoption } from './plan-adoption.ts';
 import { claimAfter, unpublishStale } from './plan-claim.ts';
 import { planDeletion } from './plan-deletion.ts';
 import type { VolumeFacts, VolumePlan } from './plan-facts.ts';
@@ -12,12 +13,6 @@ import type { Conclusion } from './plan-say.ts';
 /** Drivers round sizes up to their blocks: that is no larger disk. */
 const ROUNDING_BYTES = 2 ** 20;
 const UNREACHABLE_LOOK_MS = 5000;
-
-function unsupported({ spec }: Volume): Conclusion | undefined {
-  const field = spec.adopt !== undefined ? 'adopt' : spec.abandon !== undefined ? 'abandon' : undefined;
-  if (field === undefined) return undefined;
-  return { status: 'False', reason: 'NotSupported', message: `spec.${field} is not supported yet`, also: 'stalled' };
-}
 
 /** What to say while nobody knows whether the disk is there. */
 function planIgnorance({ status }: Volume, { pool, disk }: VolumeFacts): Conclusion {
@@ -38,6 +33,7 @@ function planCreation(volume: Volume, facts: VolumeFacts): Conclusion {
     const message = `disk ${status.volumeId} is no longer in StoragePool ${pool.name}: nothing is made in its place`;
     return { status: 'False', reason: 'Missing', message, also: 'stalled' };
   }
+  if (spec.adopt !== undefined) return planAdoption(volume, facts, spec.adopt);
   const sizeBytes = bytesOf(spec.size);
   const started = status.operation !== undefined;
   if (!started && pool.allocation !== 'Enabled') {
@@ -95,8 +91,6 @@ function planDisk(volume: Volume, facts: VolumeFacts, disk: Disk): Conclusion {
 
 function conclude(volume: Volume, facts: VolumeFacts): Conclusion {
   if (volume.metadata.deletionTimestamp !== undefined) return planDeletion(volume, facts, planIgnorance(volume, facts));
-  const refusal = unsupported(volume);
-  if (refusal !== undefined) return refusal;
   if (volume.status.pool === undefined) return choosePool(volume, facts);
   if (facts.pool === undefined && isUntouched(volume)) return { ...planIgnorance(volume, facts), status: 'False', pool: null };
   if (facts.disk?.known !== true) return planIgnorance(volume, facts);
@@ -115,8 +109,10 @@ function permitted(volume: Volume, { pool, refused }: VolumeFacts, conclusion: C
     const message = `StoragePool ${pool.name} is Disabled: no call may change anything there`;
     return { ...conclusion, status: 'False', reason: 'PoolDisabled', message, steps: [], finalizer: 'hold' };
   }
-  if (refused === undefined || volume.metadata.deletionTimestamp !== undefined) return conclusion;
-  return { ...conclusion, status: 'False', reason: 'Refused', message: refused, also: 'stalled', steps: [] };
+  const at = volume.metadata.deletionTimestamp === undefined ? steps.findIndex((step) => step.do === refused?.step) : -1;
+  if (refused === undefined || at < 0) return conclusion;
+  // What comes before it is none of its business, and is still done; what comes after may build on it.
+  return { ...conclusion, status: 'False', reason: 'Refused', message: refused.message, also: 'stalled', steps: steps.slice(0, at) };
 }
 
 /** Decides what one volume needs next. Pure: the same volume and facts give the same plan. */

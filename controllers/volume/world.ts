@@ -63,7 +63,7 @@ const conditionOf = ({ status }: Volume | StoragePool | VirtualMachine, type: st
 /** Whether a volume has gone on from its claim on the pool: published before the first call that makes its disk. */
 function isVerified(volume: Volume): boolean {
   const { volumeId, operation } = volume.status;
-  return volumeId !== undefined || operation !== undefined || conditionOf(volume, 'Ready')?.reason === 'Creating';
+  return volumeId !== undefined || operation !== undefined || ['Creating', 'Adopting'].includes(conditionOf(volume, 'Ready')?.reason ?? '');
 }
 
 /** Bytes promised to the volumes of a pool that come before this one: of two claims that do not fit, the later one sees the earlier. */
@@ -155,4 +155,11 @@ export function sourceOf(source: Volume | undefined, { spec, status }: Volume): 
   if (claim !== undefined) return { state: 'busy', because: `Volume ${name} is claimed by VirtualMachine ${claim.virtualMachine}` };
   if (source.metadata.deletionTimestamp !== undefined) return { state: 'busy', because: `Volume ${name} is being deleted` };
   return { state: 'ready', uid: source.metadata.uid };
+}
+
+/** The volume that has taken in a disk of this id before. */
+export function adopterOf({ volumes }: World, { metadata, status }: Volume, id: string): Volume | undefined {
+  const took = (other: Volume): boolean =>
+    other.spec.adopt === id && other.status.pool === status.pool && other.status.volumeId !== undefined;
+  return volumes.list().find((other) => other.metadata.uid !== metadata.uid && took(other));
 }

@@ -70,7 +70,8 @@ function observe(world: World, name: string, { authority }: Round, identity: str
   const hosts = world.hosts.list().filter(({ spec }) => podNames.has(spec.pod));
   const pools = world.pools.list().filter((pool) => zoneOfPool(world, pool) === name);
   const machines = world.machines.list().filter(({ status }) => status.zone === name);
-  const named = (objects: readonly ApiObject[]): string[] => objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
+  const named = (objects: readonly ApiObject[]): string[] =>
+    objects.map(({ kind, metadata: { namespace, name } }) => `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`).sort();
   return {
     pods: [...podNames],
     hosts: hosts.map(hostInZone),

@@ -1,4 +1,4 @@
-import type { CallContext, MutationContext, Owner } from './fence.ts';
+import type { Adoption, CallContext, MutationContext, Owner } from './fence.ts';
 
 /** How a host reaches a disk's bytes: a protocol that the machine driver must know, and its attributes (a path, an address). */
 export interface DiskConnection {
@@ -51,6 +51,11 @@ export interface DiskService {
   publish(context: MutationContext, disk: { readonly uid: string; readonly hostId: string }, signal: AbortSignal): Promise<DiskConnection>;
   /** Takes that away. Absent: success. FAILED_PRECONDITION/IN_USE while a machine there holds the disk. */
   unpublish(context: MutationContext, disk: { readonly uid: string; readonly hostId: string }, signal: AbortSignal): Promise<void>;
+  /**
+   * Capability `disk.adopt`: takes in a disk that nobody manages, as it is; its generation is 0, because it follows no decision yet. Repeated:
+   * success. Another tag than the caller saw: ALREADY_EXISTS/FOREIGN_OWNER. A machine holds it: FAILED_PRECONDITION/IN_USE. Absent: NOT_FOUND.
+   */
+  adopt(context: MutationContext, adoption: Adoption, signal: AbortSignal): Promise<Disk>;
 }
 
 /** Work longer than a call. Its id comes from the caller; it outlives the driver process. */

@@ -17,8 +17,10 @@ export type Capability =
   | 'machine.boot-disk'
   | 'machine.interface.user'
   | 'machine.interface.bridge'
+  | 'machine.adopt'
   | 'disk.import'
   | 'disk.clone'
+  | 'disk.adopt'
   | `disk-protocol.${string}`;
 
 export interface DriverInfo {

@@ -24,6 +24,16 @@ export interface Owner {
   readonly uid: string;
 }
 
+/** Which unmanaged thing is taken in, and for whom. */
+export interface Adoption {
+  /** The backend's own id of the thing. */
+  readonly id: string;
+  /** Whose it is from then on: its uid names the thing. */
+  readonly owner: Owner;
+  /** Uid of the tag that the caller saw on it; empty: it had none. */
+  readonly from: string;
+}
+
 /** What accompanies each call on a session. Deadline and cancellation travel in the AbortSignal. */
 export interface CallContext {
   readonly session: string;

@@ -1,4 +1,4 @@
-import type { MutationContext, CallContext, Owner } from './fence.ts';
+import type { Adoption, MutationContext, CallContext, Owner } from './fence.ts';
 import type { DiskConnection } from './disk.ts';
 
 /** A full description of a machine. Ensure makes the world match it as far as it can without stopping the machine. */
@@ -110,4 +110,9 @@ export interface MachineService {
     disk: { readonly uid: string; readonly sizeBytes: number },
     signal: AbortSignal,
   ): Promise<Machine>;
+  /**
+   * Capability `machine.adopt`: takes in a machine that nobody manages, as it is and without stopping it; its generation is 0, because it follows
+   * no description yet. Repeated: success. Another tag than the caller saw: ALREADY_EXISTS/FOREIGN_OWNER. Absent: NOT_FOUND.
+   */
+  adopt(context: MutationContext, adoption: Adoption, signal: AbortSignal): Promise<Machine>;
 }

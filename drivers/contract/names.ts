@@ -39,6 +39,11 @@ export function checkOperationId(field: string, value: string): void {
   check(OPERATION, field, value, 253, 'an id of letters, digits, ".", "_", ":" and "-"');
 }
 
+/** Throws unless `value` may be a backend's own id of a thing: any text, at most 253 characters. */
+export function checkThingId(field: string, value: string): void {
+  if (value === '' || value.length > 253) throw fieldInvalid(field, 'must have 1 to 253 characters');
+}
+
 /** Throws unless `value` is a whole number of bytes from `min` to 1 PiB. */
 export function checkBytes(field: string, value: number, min = 1): void {
   if (!Number.isSafeInteger(value) || value < min || value > MAX_BYTES) {

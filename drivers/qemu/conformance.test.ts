@@ -76,6 +76,7 @@ const SKIPPED: Readonly<Record<string, string>> = {
   'a second call on a uid while one runs is OPERATION_PENDING': NO_FAULTS,
   'a foreign machine is listed without an owner, and never touched': NOT_LISTED,
   'a foreign disk is listed without an owner, and never touched': NOT_LISTED,
+  'a foreign disk is taken in with its tag': NOT_LISTED,
 };
 
 requires('qemu-system-x86_64', 'qemu-img')(`qemu (${PREREQUISITES['qemu-img'].find() ?? 'absent'})`, () => {

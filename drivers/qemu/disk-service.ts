@@ -4,8 +4,9 @@ import type { Disk, DiskConnection, DiskService, Operation, OperationService } f
 import { DriverError } from '../contract/driver-error.ts';
 import type { CallContext, MutationContext, Owner } from '../contract/fence.ts';
 import { passObject, passTombstone } from '../contract/fence-check.ts';
-import { checkBareName, checkBytes, checkFence, checkOperationId, checkOwner, checkUid } from '../contract/names.ts';
+import { checkBareName, checkBytes, checkFence, checkOperationId, checkOwner, checkThingId, checkUid } from '../contract/names.ts';
 import { isDiskInUse } from './disk-access.ts';
+import { adoptDisk } from './disk-adoption.ts';
 import { driveFill, listFills, operationOf, readFill, writeFill, type FillRecord } from './disk-fill.ts';
 import { findImage, qemuImg, wholeSectors, type ImageSource } from './disk-image.ts';
 import { diskFolder, findDisk, listDisks, removeDisk, viewOfDisk, writeDisk, type DiskRecord, type KnownDisk } from './disk-record.ts';
@@ -288,6 +289,11 @@ export function createDiskService(find: FindPool): DiskService {
     async unpublish(context, { uid, hostId }, signal) {
       checkUid('hostId', hostId);
       return alone(context, uid, signal, async (pool) => unpublish(pool, await ours(pool, context, uid, signal), hostId, signal));
+    },
+    async adopt(context, adoption, signal) {
+      checkOwner('owner', adoption.owner);
+      checkThingId('id', adoption.id);
+      return alone(context, adoption.owner.uid, signal, (pool) => adoptDisk(pool, context, adoption, signal));
     },
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { requires } from '../../test/prerequisites.ts';
 import { FENCE, NEVER, newState, openWorld, ownerOf, waitFor, type QemuWorld } from '../../test/qemu/world.ts';
 import type { Operation } from '../contract/disk.ts';
+import { diskFolder, findDisk, writeDisk } from './disk-record.ts';
 
 const MIB = 2 ** 20;
 const SLOW_MS = 30_000;
@@ -153,6 +154,29 @@ requires('qemu-img')('disks of a pool', () => {
     },
     SLOW_MS,
   );
+
+  test('a disk is taken in whole, wherever a death cut that short, and its old uid takes nothing more', async () => {
+    const dir = join(state.root, 'pools', 'pool-a');
+    const adoption = { id: 'old', owner: owner('new'), from: 'old' };
+    await world.disk.ensure(world.pool, { owner: owner('old'), sizeBytes: MIB }, NEVER);
+    await world.disk.release(world.pool, 'old', NEVER);
+    const before = await findDisk(dir, 'old', NEVER);
+    if (before === undefined) throw new Error('there is no disk');
+    // The record is there, the image is not yet: the disk is still the old one.
+    await writeDisk({ folder: diskFolder(dir, 'new'), record: { ...before.record, owner: owner('new'), released: false } }, NEVER);
+    expect(await world.disk.get(world.pool, 'new', NEVER)).toBeUndefined();
+    expect(await world.disk.get(world.pool, 'old', NEVER)).toMatchObject({ released: true });
+    const adopted = await world.disk.adopt(world.pool, adoption, NEVER);
+    expect(adopted).toMatchObject({ id: 'new', owner: owner('new'), released: false, sizeBytes: MIB, generation: 0 });
+    // The image has moved, and what is left of the old one did not go.
+    await writeDisk(before, NEVER);
+    expect(await world.disk.adopt(world.pool, adoption, NEVER)).toEqual(adopted);
+    await expect(stat(diskFolder(dir, 'old').path)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(world.disk.ensure(world.pool, { owner: owner('old'), sizeBytes: MIB }, NEVER)).rejects.toMatchObject({
+      reason: 'TOMBSTONED',
+    });
+    await world.disk.delete(world.pool, 'new', NEVER);
+  });
 
   test('a pool tells its size, what it holds, and how it is reached', async () => {
     const pool = await world.driver.pool?.observe(world.pool, NEVER);

@@ -19,6 +19,7 @@ const CAPABILITIES: readonly Capability[] = [
   'machine.interface.user',
   'disk.import',
   'disk.clone',
+  'disk.adopt',
   'disk-protocol.file-qcow2',
 ];
 

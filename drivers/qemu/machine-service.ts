@@ -166,5 +166,7 @@ export function createMachineService(find: FindHost): MachineService {
       checkBytes('disk.sizeBytes', disk.sizeBytes);
       return change(context, uid, signal, (host, machine) => growDisk(host, machine, disk, signal));
     },
+    // A machine's sockets and files lie in a folder that is named by its uid, and a running engine has them open.
+    adopt: () => Promise.reject(new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'this driver cannot take in machines')),
   };
 }

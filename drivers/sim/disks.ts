@@ -1,8 +1,9 @@
 import type { Disk, DiskConnection, DiskService, Operation } from '../contract/disk.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import { passObject, passTombstone, UNSEEN_OBJECT } from '../contract/fence-check.ts';
-import type { MutationContext, Owner } from '../contract/fence.ts';
+import type { Adoption, MutationContext, Owner } from '../contract/fence.ts';
 import { checkBareName, checkBytes, checkOperationId, checkOwner, checkUid, fieldInvalid } from '../contract/names.ts';
+import { adoptThing } from './adoption.ts';
 import { holdersOf, PROTOCOL } from './attachments.ts';
 import { diskDoc, diskDocs, operationDoc, passLeader, passServed, poolDoc, tombstone } from './documents.ts';
 import type { DiskDoc, OperationDoc, PoolDoc } from './documents.ts';
@@ -207,6 +208,22 @@ function unpublish(sim: Sim, context: MutationContext, uid: string, hostId: stri
   });
 }
 
+function adopt(sim: Sim, context: MutationContext, adoption: Adoption): Disk {
+  const pool = poolOf(sim, context.session);
+  const place = {
+    ...({ thing: 'disk', table: 'disks', place: pool.uid } as const),
+    mine: (uid: string) => ours(sim, pool, uid, context.fence.installation),
+    find(id: string): DiskDoc {
+      const found = diskDoc(sim.world, pool.uid, id);
+      if (found === undefined || found.readyMs > sim.clock.now()) throw absent(id);
+      const [holder] = holdersOf(sim, id, found.publishedTo);
+      if (holder === undefined) return found;
+      throw new DriverError('FAILED_PRECONDITION', 'IN_USE', `the machine ${holder.machine} holds the disk`, { metadata: { uid: id } });
+    },
+  };
+  return adoptThing(sim.world, context, adoption, place, { keep: (disk) => keep(sim, pool, disk), view, nowMs: sim.clock.now() });
+}
+
 /** All disks of a pool that are ready. */
 export function disksIn(sim: Sim, poolUid: string): readonly Disk[] {
   const nowMs = sim.clock.now();
@@ -251,5 +268,6 @@ export function simDisks(sim: Sim): Immediate<DiskService> {
       checkBareName('hostId', hostId);
       unpublish(sim, context, uid, hostId);
     },
+    adopt: (context, adoption) => adopt(sim, context, adoption),
   };
 }

@@ -29,8 +29,10 @@ const CAPABILITIES: readonly Capability[] = [
   'machine.boot-kernel',
   'machine.boot-disk',
   'machine.interface.user',
+  'machine.adopt',
   'disk.import',
   'disk.clone',
+  'disk.adopt',
   `disk-protocol.${PROTOCOL}`,
 ];
 

@@ -1,11 +1,12 @@
 import { DriverError } from '../contract/driver-error.ts';
 import { passObject, passTombstone, UNSEEN_OBJECT } from '../contract/fence-check.ts';
-import type { MutationContext, Owner } from '../contract/fence.ts';
+import type { Adoption, MutationContext, Owner } from '../contract/fence.ts';
 import { checkMachineDisk, checkMachineSpec } from '../contract/machine-check.ts';
 import type { Machine, MachineDisk, MachineService, MachineSpec } from '../contract/machine.ts';
 import { checkBytes, checkCount, checkUid, fieldInvalid } from '../contract/names.ts';
 import { diskDoc, hostDoc, machineDoc, machineDocs, passLeader, tombstone } from './documents.ts';
 import type { Description, HostDoc, MachineDoc } from './documents.ts';
+import { adoptThing } from './adoption.ts';
 import { checkAttachable, checkDisks } from './attachments.ts';
 import { momentsOf, observed, settled } from './machine-state.ts';
 import type { Immediate, Sim } from './sim.ts';
@@ -184,6 +185,29 @@ function grow(sim: Sim, machine: MachineDoc, host: HostDoc, diskUid: string, siz
   return keep(sim, host, machine);
 }
 
+function adopt(sim: Sim, context: MutationContext, adoption: Adoption): Machine {
+  const host = hostOf(sim, context.session);
+  const nowMs = sim.clock.now();
+  const place = {
+    ...({ thing: 'machine', table: 'machines', place: host.uid } as const),
+    mine(uid: string): MachineDoc | undefined {
+      const found = machineDoc(sim.world, host.uid, uid);
+      if (found !== undefined) checkOurs('machine', found, context.fence.installation);
+      return found;
+    },
+    find(id: string): MachineDoc {
+      const found = machineDoc(sim.world, host.uid, id);
+      if (found !== undefined) return settled(found, nowMs);
+      throw new DriverError('NOT_FOUND', 'MACHINE_NOT_FOUND', `the host has no machine ${id}`, { metadata: { uid: id } });
+    },
+  };
+  return adoptThing(sim.world, context, adoption, place, {
+    keep: (machine) => keep(sim, host, machine),
+    view: (machine) => view(sim, machine),
+    nowMs,
+  });
+}
+
 /** All machines of a host as they are now. */
 export function machinesOn(sim: Sim, hostUid: string): readonly Machine[] {
   return machineDocs(sim.world, hostUid).map((machine) => view(sim, machine));
@@ -221,5 +245,6 @@ export function simMachines(sim: Sim): Immediate<MachineService> {
       checkBytes('disk.sizeBytes', disk.sizeBytes);
       return changeMachine(sim, context, uid, (machine, host) => grow(sim, machine, host, disk.uid, disk.sizeBytes));
     },
+    adopt: (context, adoption) => adopt(sim, context, adoption),
   };
 }

@@ -9,6 +9,8 @@ import { UsageError } from '../usage-error.ts';
 import { apply } from './apply.ts';
 import { describe as tell } from './describe.ts';
 import { remove } from './delete.ts';
+import { diff } from './diff.ts';
+import { gc } from './gc.ts';
 import { get, type GetOptions } from './get.ts';
 import { tree } from './tree.ts';
 import { wait } from './wait.ts';
@@ -162,6 +164,66 @@ describe('cloudctl on an API in the same process', () => {
       'error: f.yaml:5:3: spec.cpus',
       'error: f.yaml:6:3: spec.memory',
     ]);
+  });
+
+  const HOSTS = '/apis/infra.lenticular.dev/v1alpha1/hosts';
+  const thing = (id: string, why: string): object => ({ kind: 'Machine', id, name: 'old', why });
+
+  /** A host, and what its controller says of what is on it. */
+  async function hostWith(unmanaged: readonly object[]): Promise<void> {
+    const apiVersion = 'infra.lenticular.dev/v1alpha1';
+    const spec = { pod: 'p', driver: { name: 'sim' } };
+    await bench.ask('POST', HOSTS, { body: { apiVersion, kind: 'Host', metadata: { name: 'h' }, spec } });
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'AsDeclared', message: 'm', lastTransitionTime: '2026-01-01T00:00:00Z' }];
+    const { body } = await bench.ask('GET', `${HOSTS}/h`);
+    const status = { observedGeneration: body.metadata.generation, machines: unmanaged.length, unmanaged, conditions };
+    expect((await bench.ask('PUT', `${HOSTS}/h/status`, { body: { ...body, status } })).status).toBe(200);
+  }
+
+  const collectOf = async (): Promise<unknown> => ((await bench.ask('GET', `${HOSTS}/h`)).body.spec as { collect: unknown }).collect;
+
+  test('diff prints a line for each difference, and nothing where there is none', async () => {
+    await hostWith([thing('m-9', 'orphan')]);
+    expect(await diff(context, bench.signal)).toBe(1);
+    expect(out[0]).toMatch(/^orphan +Machine m-9 +old, on Host h$/);
+    out.length = 0;
+    await hostWith([]);
+    expect(await diff(context, bench.signal)).toBe(0);
+    expect(out).toEqual([]);
+  });
+
+  test('gc lists orphans, and asks for the deletion of none', async () => {
+    await hostWith([thing('m-9', 'orphan'), thing('m-8', 'foreign')]);
+    expect(await gc(context, { confirm: [], timeoutMs: 5_000 }, bench.signal)).toBe(0);
+    expect(out).toEqual(['Machine m-9 (old) on Host h: cloudctl gc --confirm m-9']);
+    expect(await collectOf()).toEqual([]);
+  });
+
+  test('gc asks for no deletion of what is not an orphan, or not there', async () => {
+    await hostWith([thing('m-8', 'foreign')]);
+    expect(await gc(context, { confirm: ['m-8', 'm-7'], timeoutMs: 5_000 }, bench.signal)).toBe(2);
+    expect(err).toEqual([
+      'error: Machine m-8 (old) on Host h is foreign, and only orphans are deleted',
+      'error: no host or pool lists m-7',
+    ]);
+    expect(await collectOf()).toEqual([]);
+  });
+
+  test('gc has a confirmed orphan deleted, waits until it is gone, and takes its word back', async () => {
+    await hostWith([thing('m-9', 'orphan')]);
+    const ended = gc(context, { confirm: ['m-9'], timeoutMs: 10_000 }, bench.signal);
+    while (JSON.stringify(await collectOf()) !== '["m-9"]') await new Promise((resolve) => setTimeout(resolve, 10));
+    await hostWith([]);
+    expect(await ended).toBe(0);
+    expect(out).toEqual(['Machine m-9 (old) on Host h deleted']);
+    expect(await collectOf()).toEqual([]);
+  });
+
+  test('gc that waits in vain says so, and its word stays', async () => {
+    await hostWith([thing('m-9', 'orphan')]);
+    expect(await gc(context, { confirm: ['m-9'], timeoutMs: 50 }, bench.signal)).toBe(1);
+    expect(err[0]).toContain('timed out waiting for Machine m-9 (old) on Host h to go');
+    expect(await collectOf()).toEqual(['m-9']);
   });
 
   test('wait tells at once what cannot come, and what is gone when it waits for that', async () => {

@@ -81,6 +81,50 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+const GIVEN_UP = { abandon: { reason: 'burnt' } };
+
+const ABANDONED: readonly Row[] = [
+  {
+    why: 'goes although its host is silent',
+    ...{ spec: GIVEN_UP, status: started, deleting: true, facts: silent, stage: 'Deleting', reason: 'Abandoned', finalizer: 'release' },
+  },
+  {
+    why: 'goes although its host is gone',
+    ...{ spec: GIVEN_UP, status: started, deleting: true, facts: { host: undefined as never } },
+    ...{ stage: 'Deleting', reason: 'Abandoned', finalizer: 'release' },
+  },
+  {
+    why: 'goes although its machine does not answer',
+    ...{ spec: GIVEN_UP, status: started, deleting: true, facts: known(machine({ power: 'unknown' })) },
+    ...{ stage: 'Deleting', reason: 'Abandoned', finalizer: 'release' },
+  },
+  {
+    why: 'is stopped and deleted as any other while its host answers',
+    ...{ spec: GIVEN_UP, status: started, deleting: true, facts: known(machine()) },
+    ...{ stage: 'Deleting', reason: 'Deleting', steps: ['stop-machine'] },
+  },
+  {
+    why: 'goes when the driver has refused for good to remove its machine',
+    ...{
+      spec: GIVEN_UP,
+      status: started,
+      deleting: true,
+      facts: { ...known(machine()), refused: { step: 'stop-machine', message: 'no' } },
+    },
+    ...{ stage: 'Deleting', reason: 'Abandoned', finalizer: 'release' },
+  },
+  {
+    why: 'is kept as any other until it is deleted',
+    ...{ spec: GIVEN_UP, status: started, facts: silent, stage: 'Unseen', reason: 'HostUnreachable', ready: 'Unknown' },
+  },
+];
+
+describe('A VM that is given up on', () => {
+  test.each(ABANDONED)('$why', (row) => {
+    checkRow(row);
+  });
+});
+
 describe('A VM that leaves', () => {
   test.each(ROWS)('$why', (row) => {
     checkRow(row);

@@ -58,7 +58,7 @@ const ROWS: readonly Row[] = [
     status: started,
     facts: { ...turn, ...stopped('requested') },
     stage: 'Stopped',
-    reason: 'Evacuating',
+    reason: 'Moving',
     steps: ['delete-machine'],
   },
   {
@@ -98,15 +98,13 @@ const ROWS: readonly Row[] = [
     ready: 'True',
     steps: ['delete-machine'],
   },
-  { why: 'without a machine it leaves', status: started, facts: { host: drained, ...known() }, stage: 'Absent', reason: 'Evacuating' },
   {
-    why: 'without a machine it leaves, and is as declared where it shall not run',
-    spec: OFF,
+    why: 'without a machine it leaves, and one that is still being made is stopped from coming',
     status: started,
     facts: { host: drained, ...known() },
     stage: 'Absent',
-    reason: 'Stopped',
-    ready: 'True',
+    reason: 'Moving',
+    steps: ['delete-machine'],
   },
 ];
 

@@ -2,8 +2,6 @@ import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-mach
 import { schedule } from '../schedule.ts';
 import { requestOf } from './describe.ts';
 import type { VmFacts } from './facts.ts';
-import { PLACELESS } from './placement.ts';
-import type { Conclusion } from './say.ts';
 
 /** Where a VM may go from a host in maintenance: away, nowhere and why, or (undefined) it is not to leave now. */
 export type Exit = { readonly may: true } | { readonly may: false; readonly message: string };
@@ -15,10 +13,10 @@ export function exitOf(vm: VirtualMachine, { evacuates, disks, candidates, place
   return choice.host === undefined ? { may: false, message: choice.message } : { may: true };
 }
 
-/** Leaves a place where no machine is left. */
-export function leavePlace({ spec, status }: VirtualMachine): Conclusion {
-  if (!spec.running) return { ...PLACELESS, placement: null };
-  const message = `leaves Host ${status.host ?? ''}, which is in maintenance`;
-  const scheduled = { status: 'False', reason: 'Evacuating', message } as const;
-  return { status: 'False', reason: 'Evacuating', message, also: 'moving', placement: null, scheduled };
+/** Why a VM leaves its host to be drained, as people read it; undefined: it does not. What does not run has nothing to lose. */
+export function drainOf(vm: VirtualMachine, facts: VmFacts): string | undefined {
+  const { host, machine } = facts;
+  if (host?.candidate.maintenance !== true) return undefined;
+  const waits = vm.spec.running && machine?.known === true && machine.value !== undefined;
+  return waits && exitOf(vm, facts)?.may !== true ? undefined : `Host ${host.candidate.name} is in maintenance`;
 }

@@ -42,15 +42,30 @@ export interface HostFact {
   readonly cleaning?: true;
 }
 
+/** The machine that spec.adopt names. */
+export type Adoptable =
+  /** Nobody manages it; `from` is the uid of its tag, empty where it has none. */
+  | { readonly state: 'there'; readonly from: string; readonly disks: readonly string[] }
+  | { readonly state: 'managed'; readonly by: string }
+  /** It was a machine of that namespace, whose data is no other's. */
+  | { readonly state: 'elsewhere'; readonly namespace: string }
+  | { readonly state: 'absent' };
+
+/** A step that the driver refused for good, in this generation of the object. */
+export interface Refused {
+  readonly step: string;
+  readonly message: string;
+}
+
 /** What is known about a VM in one round. */
 export interface VmFacts {
   /** Whether the zone that it names, or was given, exists; undefined: it names none. */
   readonly zone?: 'exists' | 'absent';
   /** Zones to choose from, for a VM that names none. */
   readonly zones: readonly ZoneOffer[];
-  /** Hosts to choose from, while none is chosen or its own is left. */
+  /** Hosts to choose from, while none is chosen, or while it may have to leave its own. */
   readonly candidates: readonly HostCandidate[];
-  /** VMs that have a place; while the own placement is verified, those that come before it. */
+  /** VMs that have a place, as far as they matter now; while the own placement is verified, those that come before it. */
   readonly placed: readonly PlacedMachine[];
   /** The host that was chosen; undefined: none was, or its object is gone. */
   readonly host?: HostFact;
@@ -61,8 +76,11 @@ export interface VmFacts {
   readonly disks: readonly DiskFact[];
   /** Whether its host shall be drained, and it is this VM's turn to be restarted elsewhere. */
   readonly evacuates?: true;
-  /** Why the driver refused the last step for good. */
-  readonly refused?: string;
+  /** Hosts of the zone that list the machine that spec.adopt names, while no place is chosen. */
+  readonly adoptHosts?: readonly string[];
+  /** That machine on the host that was chosen; undefined: nobody asked. */
+  readonly adoptable?: Adoptable;
+  readonly refused?: Refused;
 }
 
 /** A full description of the machine, but for how its disks are reached. */
@@ -88,6 +106,7 @@ export type VmStep =
   | { readonly do: 'start-machine' }
   | { readonly do: 'stop-machine'; readonly deadlineMs: number }
   | { readonly do: 'delete-machine' }
+  | { readonly do: 'adopt-machine'; readonly id: string; readonly from: string }
   | { readonly do: 'attach-disk'; readonly hostId: string; readonly disk: DescribedDisk }
   | { readonly do: 'detach-disk'; readonly uid: string }
   | { readonly do: 'grow-disk'; readonly uid: string; readonly sizeBytes: number };

@@ -121,7 +121,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'a refused step waits for a person',
     status: placed,
-    facts: { ...known(), refused: 'boot.kernel: no such kernel' },
+    facts: { ...known(), refused: { step: 'ensure-machine', message: 'boot.kernel: no such kernel' } },
     stage: 'Absent',
     reason: 'Refused',
     stalled: true,

@@ -1,14 +1,14 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import type { VmFacts } from './facts.ts';
 import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
-import { leavePlace } from './evacuation.ts';
+import { planMove } from './move.ts';
 import type { Conclusion } from './say.ts';
 
 /** Makes the machine of a VM that has its place, once all its disks are its own, and starts it. */
 export function planPreparation(vm: VirtualMachine, facts: VmFacts): Conclusion {
   const { spec, status } = vm;
-  // An Ensure that is still under way makes a machine that nobody starts, and that its host is cleaned of.
-  if (facts.host?.candidate.maintenance === true) return leavePlace(vm);
+  const move = planMove(vm, facts, 'placement');
+  if (move !== undefined) return move;
   if (!spec.running) return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null };
   const waits = waitForDisks(facts);
   if (waits !== undefined) return waits;

@@ -1,4 +1,4 @@
-import { GIB, candidate, host, disk, waits, nowhere, machine, known, started, OFF, checkRow } from './test-rows.ts';
+import { GIB, candidate, host, disk, waits, neighbour, nowhere, machine, known, started, OFF, checkRow } from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const ROWS: readonly Row[] = [
@@ -37,6 +37,34 @@ const ROWS: readonly Row[] = [
     stage: 'Running',
     reason: 'Restarting',
     steps: ['stop-machine'],
+  },
+  {
+    why: 'a running machine is not stopped for a restart when its placement leads nowhere',
+    spec: { restartToken: 'b', placement: { pod: 'rack-9' } },
+    status: started,
+    facts: { ...known(machine()), candidates: [candidate] },
+    ...{ stage: 'Running', reason: 'Unschedulable', phase: 'Running' },
+  },
+  {
+    why: 'a running machine is not stopped for a restart when its host and all others are full',
+    spec: { restartToken: 'b' },
+    status: started,
+    facts: { ...known(machine()), candidates: [candidate], placed: [neighbour] },
+    ...{ stage: 'Running', reason: 'Unschedulable', phase: 'Running' },
+  },
+  {
+    why: 'a running machine is restarted where another host has room',
+    spec: { restartToken: 'b' },
+    status: started,
+    facts: { ...known(machine()), candidates: [candidate, { ...candidate, name: 'host-2' }], placed: [neighbour] },
+    ...{ stage: 'Running', reason: 'Restarting', steps: ['stop-machine'] },
+  },
+  {
+    why: 'a restart that has begun is not held up',
+    spec: { restartToken: 'b', placement: { pod: 'rack-9' } },
+    status: started,
+    facts: known(machine({ stoppingSinceMs: 1 })),
+    ...{ stage: 'Running', reason: 'Restarting' },
   },
   {
     why: 'a running machine learns of changes',

@@ -4,10 +4,12 @@ import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
 import { exitOf } from './evacuation.ts';
 import type { VmFacts, VmStep } from './facts.ts';
+import { whyStay } from './move.ts';
+import { isToRestart } from './restart.ts';
 import type { Conclusion } from './say.ts';
 
 const STOPPING_LOOK_MS = 2000;
-const NO_EXIT_LOOK_MS = 10_000;
+const NO_ROOM_LOOK_MS = 10_000;
 
 /** Steps that bring a running machine nearer to what is declared, without stopping it. */
 function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly VmStep[] {
@@ -35,7 +37,12 @@ function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly 
 /** Keeps a running machine as declared, or asks its guest to stop. */
 export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
-  const restarts = spec.running && (status.restartToken ?? spec.restartToken) !== spec.restartToken;
+  const restarts = isToRestart(vm);
+  const stays = restarts && machine.stoppingSinceMs === undefined ? whyStay(vm, facts) : undefined;
+  if (stays !== undefined) {
+    const message = `running; it is not stopped for its restart before it can start again: ${stays}`;
+    return { status: 'False', reason: 'Unschedulable', message, lookAgainMs: NO_ROOM_LOOK_MS };
+  }
   const exit = exitOf(vm, facts);
   const leaves = exit?.may === true && machine.power === 'running';
   if (machine.stoppingSinceMs !== undefined || !spec.running || restarts || leaves) {
@@ -66,5 +73,5 @@ export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine
   const runs: Conclusion = { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}`, restartToken };
   if (exit?.may !== false) return runs;
   const message = `stays on Host ${status.host ?? ''}, which is in maintenance: ${exit.message}`;
-  return { ...runs, message, lookAgainMs: NO_EXIT_LOOK_MS, scheduled: { status: 'True', reason: 'NoCapacity', message } };
+  return { ...runs, message, lookAgainMs: NO_ROOM_LOOK_MS, scheduled: { status: 'True', reason: 'NoCapacity', message } };
 }

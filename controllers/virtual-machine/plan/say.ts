@@ -1,10 +1,10 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { selects } from '../../../apis/meta/selector.ts';
 import { countOf, nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { verdictConditions } from '../../runtime/plan.ts';
 import type { Verdict } from '../../runtime/plan.ts';
 import { macFor } from './describe.ts';
+import { misfitOf } from './misfit.ts';
 import type { VmFacts, VmPlan, VmReason, VmStatus, VmStep } from './facts.ts';
 
 type Phase = NonNullable<VmStatus['phase']>;
@@ -22,12 +22,16 @@ export interface Conclusion extends Verdict<VmReason> {
   /** The restartToken that it is started for; null: it is not to run. */
   readonly restartToken?: string | null;
   readonly scheduled?: Omit<Said, 'type'>;
+  /** What is true once the steps were taken. */
+  readonly afterSteps?: Conclusion;
 }
 
 const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
   ZoneNotFound: 'Scheduling',
   Unschedulable: 'Scheduling',
+  Moving: 'Scheduling',
   Scheduled: 'Scheduling',
+  Adopting: 'Starting',
   VolumeNotFound: 'WaitingForDisks',
   VolumeNotReady: 'WaitingForDisks',
   VolumeClaimed: 'WaitingForDisks',
@@ -86,18 +90,18 @@ function restartPending(changes: readonly string[]): Said {
   return { type: 'RestartPending', status: 'True', reason: 'ChangesPending', message: `${nameList(changes)} at the next start` };
 }
 
-/** Where it is, and whether that is still what its placement asks for. */
-function placedOn({ candidate }: NonNullable<VmFacts['host']>, { pod, hostSelector }: VirtualMachine['spec']['placement']): string {
-  const asked = (pod === undefined || pod === candidate.pod) && (hostSelector === undefined || selects(hostSelector, candidate.labels));
-  return `on Host ${candidate.name}${asked ? '' : ', which its placement no longer asks for: virtual machines are not moved yet'}`;
-}
-
-function scheduledAs({ status, spec }: VirtualMachine, { host }: VmFacts, { scheduled, placement }: Conclusion): Said {
+function scheduledAs(
+  { status }: VirtualMachine,
+  { host }: VmFacts,
+  { scheduled, placement }: Conclusion,
+  misfit: string | undefined,
+): Said {
   if (scheduled !== undefined) return { type: 'Scheduled', ...scheduled };
   const before = status.conditions.find(({ type }) => type === 'Scheduled');
   if (before !== undefined && placement === undefined) {
-    if (before.status === 'True' && host !== undefined) {
-      return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: placedOn(host, spec.placement) };
+    if (before.status === 'True' && before.reason !== 'Moving' && host !== undefined) {
+      const message = `on Host ${host.candidate.name}${misfit === undefined ? '' : `: ${misfit}, so at the next stop it goes elsewhere`}`;
+      return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message };
     }
     return { type: 'Scheduled', status: before.status, reason: before.reason, message: before.message };
   }
@@ -114,9 +118,12 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
   const placementEpoch = conclusion.placement?.epoch ?? status.placementEpoch;
   const zone = conclusion.zone ?? status.zone ?? (facts.zone === 'exists' ? spec.placement.zone : undefined);
   const token = conclusion.restartToken === null ? undefined : (conclusion.restartToken ?? status.restartToken);
-  const changes = machine?.power === 'running' ? [...machine.pendingChanges].sort() : [];
+  const runs = machine?.power === 'running';
+  const misfit = runs ? misfitOf(vm, facts, 'placement') : undefined;
+  const changes = runs ? [...machine.pendingChanges, ...(misfit === undefined ? [] : ['placement'])].sort() : [];
+  const adopted = status.adopted ?? (machine === undefined ? undefined : spec.adopt);
   const observedGeneration = metadata.generation;
-  const asides = [scheduledAs(vm, facts, conclusion), disksReady(facts), restartPending(changes)];
+  const asides = [scheduledAs(vm, facts, conclusion, misfit), disksReady(facts), restartPending(changes)];
   return {
     status: {
       observedGeneration,
@@ -126,11 +133,13 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
       ...(placementEpoch !== undefined && { placementEpoch }),
       ...observedFields(vm, facts),
       ...(token !== undefined && { restartToken: token }),
+      ...(adopted !== undefined && { adopted }),
       ...(changes.length > 0 && { pendingChanges: changes }),
       conditions: [...verdictConditions(observedGeneration, conclusion), ...asides.map((said) => ({ ...said, observedGeneration }))],
     },
     finalizer,
     steps,
+    ...(conclusion.afterSteps !== undefined && { afterSteps: say(vm, facts, conclusion.afterSteps).status }),
     ...(lookAgainMs !== undefined && { lookAgainMs }),
     ...(conclusion.status !== 'True' && steps.length === 0 && finalizer === 'hold' && { waitsFor: conclusion.message }),
   };

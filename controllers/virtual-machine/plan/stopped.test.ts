@@ -99,6 +99,42 @@ const ROWS: readonly Row[] = [
     steps: ['ensure-machine'],
   },
   {
+    why: 'drift of a stopped machine is repaired under Enforce',
+    ...{ spec: OFF, status: started, facts: stopped('requested', { drift: ['cpus'] }), stage: 'Stopped', reason: 'Stopped', ready: 'True' },
+    steps: ['ensure-machine'],
+  },
+  {
+    why: 'drift of a stopped machine is repaired before it starts',
+    ...{ status: started, facts: stopped('requested', { drift: ['cpus'] }), stage: 'Stopped', reason: 'Starting' },
+    steps: ['ensure-machine', 'start-machine'],
+  },
+  {
+    why: 'drift of a stopped machine is only reported under Observe',
+    ...{ spec: { ...OFF, driftPolicy: 'Observe' }, status: started, facts: stopped('requested', { drift: ['cpus'] }) },
+    ...{ stage: 'Stopped', reason: 'Drifted' },
+  },
+  {
+    why: 'under Observe a machine is started with the drift that it has',
+    ...{ spec: { driftPolicy: 'Observe' }, status: started, facts: stopped('requested', { drift: ['cpus'] }) },
+    ...{ stage: 'Stopped', reason: 'Starting', steps: ['start-machine'] },
+  },
+  {
+    why: 'a machine that somebody switched off is started again',
+    ...{
+      status: started,
+      facts: stopped('crashed'),
+      stage: 'Stopped',
+      reason: 'GuestRestarts',
+      steps: ['ensure-machine', 'start-machine'],
+    },
+  },
+  {
+    why: 'a refused start holds up no other step',
+    status: started,
+    facts: { ...stopped('requested', { generation: 2 }), refused: { step: 'start-machine', message: 'no' } },
+    ...{ stage: 'Stopped', reason: 'Refused', steps: ['ensure-machine'], stalled: true },
+  },
+  {
     why: 'a Disabled host sees no call',
     status: started,
     facts: { ...stopped('crashed'), host: { ...host, candidate: { ...candidate, allocation: 'Disabled' } } },

@@ -1,8 +1,9 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
-import { exitOf } from './evacuation.ts';
 import type { VmFacts } from './facts.ts';
+import { planMove } from './move.ts';
 import type { Conclusion } from './say.ts';
 
 /** Whether the guest's own shutdown means that it stays off: until restartToken changes, or running was false in between. */
@@ -24,24 +25,25 @@ const STARTS = {
 export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
   const { wanted, extra, frozen } = diskChanges(facts, machine);
-  const drains = facts.host?.candidate.maintenance === true;
-  if (!spec.running && drains) {
-    const message = `as declared; leaves Host ${status.host ?? ''}, which is in maintenance`;
-    return { status: 'True', reason: 'Stopped', message, restartToken: null, steps: [{ do: 'delete-machine' }] };
-  }
+  const drifted = machine.drift.length > 0;
   if (!spec.running) {
-    // Only so that a disk that is no longer declared can go to another VM.
-    const steps = extra.length > 0 && !frozen ? ensureMachine(vm, facts, wanted) : [];
+    const move = planMove(vm, facts, 'placement');
+    if (move !== undefined) return { ...move, restartToken: null };
+    if (drifted && spec.driftPolicy === 'Observe') {
+      return { status: 'False', reason: 'Drifted', message: `somebody changed ${nameList(machine.drift)}`, restartToken: null };
+    }
+    // Beside drift, only so that a disk that is no longer declared can go to another VM.
+    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : [];
     return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null, steps };
   }
   if (staysOff(vm, machine)) {
     const message = 'the guest shut itself down, and restartPolicy is OnFailure; a new restartToken starts it';
     return { status: 'True', reason: 'GuestShutdown', message };
   }
-  if (exitOf(vm, facts)?.may === true) {
-    const message = `leaves Host ${status.host ?? ''}, which is in maintenance, to be started on another`;
-    return { status: 'False', reason: 'Evacuating', message, also: 'moving', steps: [{ do: 'delete-machine' }] };
-  }
+  // What crashed has its room: only a start that somebody asked for may ask for more of it.
+  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown';
+  const move = planMove(vm, facts, again ? 'placement' : 'placement and room');
+  if (move !== undefined) return move;
   const waits = waitForDisks(facts);
   if (waits !== undefined) return waits;
   const asked = status.restartToken !== spec.restartToken;
@@ -49,7 +51,8 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   return {
     ...{ status: 'False', reason, message, also: 'moving' },
     restartToken: spec.restartToken,
-    // Always described anew: the generation that the machine follows may be that of the stop, which describes nothing.
-    steps: [...ensureMachine(vm, facts, wanted), { do: 'start-machine' }],
+    // Described anew, unless that would repair what is only to be reported: the generation that the machine follows may be that of the stop,
+    // which describes nothing.
+    steps: [...(drifted && spec.driftPolicy === 'Observe' ? [] : ensureMachine(vm, facts, wanted)), { do: 'start-machine' }],
   };
 }

@@ -1,3 +1,4 @@
+import { adoptionChecks } from './adoption-checks.ts';
 import type { Check } from './check.ts';
 import { diskChecks } from './disk-checks.ts';
 import { faultChecks } from './fault-checks.ts';
@@ -18,6 +19,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
   disks: diskChecks,
   operations: operationChecks,
   power: powerChecks,
+  adoption: adoptionChecks,
   fences: fenceChecks,
   names: nameChecks,
   hints: watchChecks,

@@ -177,6 +177,8 @@ export const nameChecks: readonly Check[] = [
         'machine.interface.user': () =>
           rig.machine.ensure(context, rig.spec(rig.uid(), { interfaces: [{ name: 'n', mac: nic.mac, mode: 'user' }] }), rig.signal),
         'machine.interface.bridge': () => rig.machine.ensure(context, rig.spec(rig.uid(), { interfaces: [nic] }), rig.signal),
+        'machine.adopt': () => rig.machine.adopt(context, { id, owner: rig.owner('VirtualMachine', uid), from: id }, rig.signal),
+        'disk.adopt': () => rig.disk.adopt(disks, { id: rig.uid(), owner, from: '' }, rig.signal),
         'disk.import': () => rig.disk.import(disks, { owner, sizeBytes, image: 'x', operationId }, rig.signal),
         'disk.clone': () => rig.disk.clone(disks, { owner, sizeBytes, sourceUid: rig.uid(), operationId }, rig.signal),
       };

@@ -30,6 +30,8 @@ export interface Rig {
   on(category: Category, over?: Partial<Fence>, n?: number): Promise<MutationContext>;
   look(category: Category, n?: number): Promise<CallContext>;
   spec(uid: string, over?: Partial<MachineSpec>): MachineSpec;
+  /** Takes away after the check what comes to have this uid. */
+  takes(kind: 'Volume' | 'VirtualMachine', uid: string): void;
   /** A machine that is made and stopped. */
   newMachine(over?: Partial<MachineSpec>, fence?: Partial<Fence>): Promise<Machine>;
   /** A machine that runs. */
@@ -171,6 +173,7 @@ function rigOf(subject: Subject, prefix: string, sessions: Map<string, string>):
       made.machines.add(uid);
       return { owner: rig.owner('VirtualMachine', uid), disks: [], interfaces: [], ...subject.machine, ...over };
     },
+    takes: (kind, uid) => void (kind === 'Volume' ? made.disks : made.machines).add(uid),
     newMachine: async (over, fence) =>
       rig.machine.ensure(await rig.on('machine', { placementEpoch: 1, ...fence }), rig.spec(rig.uid(), over), signal),
     async newRunning(over) {

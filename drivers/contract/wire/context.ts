@@ -6,7 +6,7 @@ import type {
   Owner as OwnerPb,
 } from '../gen/lenticular/driver/v1alpha1/context_pb.js';
 import type { FenceSchema, MutationContextSchema } from '../gen/lenticular/driver/v1alpha1/context_pb.js';
-import type { CallContext, Fence, MutationContext, Owner } from '../fence.ts';
+import type { Adoption, CallContext, Fence, MutationContext, Owner } from '../fence.ts';
 import { narrow, present, wide } from './scalar.ts';
 
 /** A fence as it travels. */
@@ -64,4 +64,19 @@ export function ownerTo({ installation, kind, namespace, name, uid }: Owner): Ow
 /** An owner's tag that arrived; rejects a missing one. */
 export function ownerFrom(message: OwnerPb | undefined): Owner {
   return ownerTo(present('owner', message));
+}
+
+/** An adoption as it travels. */
+export function adoptionTo(context: MutationContext, { id, owner, from }: Adoption) {
+  return { context: mutationTo(context), id, owner: ownerTo(owner), from };
+}
+
+/** An adoption that arrived; rejects one without a fence or an owner. */
+export function adoptionFrom(message: {
+  readonly context?: MutationContextPb | undefined;
+  readonly id: string;
+  readonly owner?: OwnerPb | undefined;
+  readonly from: string;
+}): [MutationContext, Adoption] {
+  return [mutationFrom(message.context), { id: message.id, owner: ownerFrom(message.owner), from: message.from }];
 }

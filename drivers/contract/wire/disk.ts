@@ -6,7 +6,7 @@ import { Operation as OperationRpc } from '../gen/lenticular/driver/v1alpha1/ope
 import type { OperationState as OperationStatePb, OperationStateSchema } from '../gen/lenticular/driver/v1alpha1/operation_pb.js';
 import { unary } from './call.ts';
 import type { WireCalls } from './call.ts';
-import { callFrom, callTo, mutationFrom, mutationTo, ownerFrom, ownerTo } from './context.ts';
+import { adoptionFrom, adoptionTo, callFrom, callTo, mutationFrom, mutationTo, ownerFrom, ownerTo } from './context.ts';
 import { narrow, oneOf, present, wide } from './scalar.ts';
 
 const STATES = ['running', 'succeeded', 'failed', 'cancelled'] as const;
@@ -139,6 +139,7 @@ export const diskCalls: WireCalls<DiskService> = {
     args: (message) => [mutationFrom(message.context), { uid: message.uid, hostId: message.hostId }],
     ...nothing,
   }),
+  adopt: unary(rpc.adopt, { mutating: true, request: adoptionTo, args: adoptionFrom, ...diskResponse }),
 };
 
 /** The calls of OperationService. */

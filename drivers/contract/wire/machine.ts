@@ -11,7 +11,7 @@ import type {
 import type { Machine, MachineDisk, MachineInterface, MachineService, MachineSpec } from '../machine.ts';
 import { unary } from './call.ts';
 import type { WireCalls } from './call.ts';
-import { callFrom, callTo, mutationFrom, mutationTo, ownerFrom, ownerTo } from './context.ts';
+import { adoptionFrom, adoptionTo, callFrom, callTo, mutationFrom, mutationTo, ownerFrom, ownerTo } from './context.ts';
 import { narrow, oneOf, present, wide } from './scalar.ts';
 
 const POWER = ['running', 'paused', 'stopped', 'unknown'] as const;
@@ -174,4 +174,5 @@ export const machineCalls: WireCalls<MachineService> = {
     args: (message) => [mutationFrom(message.context), message.uid, { uid: message.diskUid, sizeBytes: narrow(message.sizeBytes) }],
     ...machineResponse,
   }),
+  adopt: unary(rpc.adopt, { mutating: true, request: adoptionTo, args: adoptionFrom, ...machineResponse }),
 };

@@ -37,6 +37,12 @@ export const VirtualMachineKind = {
     },
     {
       at: 'spec',
+      rule: '!has(self.adopt) || has(self.placement.zone)',
+      message: 'adopt names a machine of one zone: give placement.zone',
+      fieldPath: '.adopt',
+    },
+    {
+      at: 'spec',
       rule: "self.interfaces.all(i, has(i.bridge) == (i.mode == 'Bridge'))",
       message: 'bridge goes with mode Bridge, and only with it',
       fieldPath: '.interfaces',

@@ -107,7 +107,12 @@ export const VirtualMachineSpec = z.strictObject({
     .enum(['Enforce', 'Observe'])
     .default('Enforce')
     .describe('When somebody changed the machine behind our back. Enforce: repaired. Observe: reported.'),
-  adopt: z.string().min(1).max(253).exactOptional().describe('Id of an unmanaged machine to take in. Immutable.'),
+  adopt: z
+    .string()
+    .min(1)
+    .max(253)
+    .exactOptional()
+    .describe('Id of an unmanaged machine of placement.zone to take in, as status.unmanaged of its host lists it. Immutable.'),
   protected: Protected,
   abandon: Abandon,
 });
@@ -115,6 +120,8 @@ export const VirtualMachineSpec = z.strictObject({
 /**
  * Pending: not looked at yet. ZoneNotFound: its zone does not exist. Unschedulable: no host fits; the message counts why. HostNotFound: its host's
  * object is gone. VolumeNotFound, VolumeNotReady, VolumeClaimed: a disk cannot be attached yet. WaitingForClaims: its volumes are not granted yet.
+ * Adopting: a machine is being taken in. NotAdoptable: what spec.adopt names is not there, is managed, or holds disks that are not declared.
+ * Moving: its place no longer fits and is given up. Abandoned: it goes without proof, as spec.abandon says.
  * Scheduled, DisksReady: done. Preparing: the machine is being made. Starting, Stopping, Restarting, Deleting: moving. Running, Stopped: as declared.
  * GuestShutdown: the guest shut itself down and stays off. GuestRestarts: it is started again after a clean shutdown or a crash.
  * Drifted: the machine differs and is only reported. HostUnreachable: nobody can tell. HostDisabled: no call may change anything there.
@@ -130,6 +137,9 @@ export const VirtualMachineReason = z.enum([
   'VolumeNotReady',
   'VolumeClaimed',
   'WaitingForClaims',
+  'Adopting',
+  'NotAdoptable',
+  'Moving',
   'Scheduled',
   'DisksReady',
   'Preparing',
@@ -137,6 +147,7 @@ export const VirtualMachineReason = z.enum([
   'Stopping',
   'Restarting',
   'Deleting',
+  'Abandoned',
   'Running',
   'Stopped',
   'GuestShutdown',
@@ -167,6 +178,7 @@ export const VirtualMachineStatus = z.strictObject({
   host: z.string().max(253).exactOptional().describe('The host that was chosen.'),
   placementEpoch: z.int().min(0).exactOptional().describe('Grows with every placement.'),
   machineId: z.string().max(253).exactOptional().describe("The driver's id of the machine."),
+  adopted: z.string().max(253).exactOptional().describe('The id of the machine that was taken in.'),
   powerState: z.enum(['Running', 'Paused', 'Stopped', 'Unknown']).exactOptional().describe('What the machine was seen to do.'),
   restartToken: z.string().max(64).exactOptional().describe('The restartToken that the running machine was started for.'),
   interfaces: z

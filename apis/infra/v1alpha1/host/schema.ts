@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { boundedMap } from '../../../meta/bounded-map.ts';
 import { conditionsOf, PENDING } from '../../../meta/condition.ts';
-import { Allocation, DriverRef, Limits, ObjectName, Resources, UnmanagedList } from '../../../meta/fields.ts';
+import { Allocation, Collect, DriverRef, Limits, ObjectName, Resources, UnmanagedList } from '../../../meta/fields.ts';
 import type { ObjectOf } from '../../../meta/object.ts';
 import { Quantity } from '../../../meta/quantity.ts';
 
@@ -40,6 +40,7 @@ export const HostSpec = z.strictObject({
     .prefault({})
     .describe('What is never given out.'),
   limits: Limits,
+  collect: Collect,
 });
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { conditionsOf, PENDING } from '../../../meta/condition.ts';
-import { Allocation, DriverRef, ObjectName, Protected, UnmanagedList } from '../../../meta/fields.ts';
+import { Allocation, Collect, DriverRef, ObjectName, Protected, UnmanagedList } from '../../../meta/fields.ts';
 import type { ObjectOf } from '../../../meta/object.ts';
 import { Quantity } from '../../../meta/quantity.ts';
 
@@ -17,12 +17,13 @@ export const StoragePoolSpec = z.strictObject({
   overcommitPercent: z.int().min(1).max(10_000).default(100).describe('Bytes of disks promised per 100 bytes of capacity.'),
   thresholdPercent: z.int().min(1).max(100).default(90).describe('The pool is Full when this much of its capacity is used.'),
   protected: Protected,
+  collect: Collect,
 });
 
 /**
  * Pending: not looked at yet. ScopeNotFound: the zone, pod or host of its scope does not exist. DriverUnknown: no such driver here.
  * ConfigInvalid: the driver refuses the configuration. DriverUnreachable: the driver does not answer. AsDeclared: ready.
- * InUse: deletion waits for volumes. Deleting: leaving. OverThreshold, UnderThreshold: how full it is.
+ * InUse: deletion waits for volumes. Deleting: leaving. OverThreshold, UnderThreshold: how full it is. NotSeen: nobody can tell how full it is.
  */
 export const StoragePoolReason = z.enum([
   'Pending',
@@ -35,6 +36,7 @@ export const StoragePoolReason = z.enum([
   'Deleting',
   'OverThreshold',
   'UnderThreshold',
+  'NotSeen',
 ]);
 
 export type StoragePoolReason = z.output<typeof StoragePoolReason>;

@@ -40,6 +40,12 @@ export const VolumeKind = {
       message: 'size may grow, never shrink',
       fieldPath: '.size',
     },
+    {
+      at: 'spec',
+      rule: '!has(self.adopt) || (has(self.storagePool) && !has(self.source))',
+      message: 'adopt names a disk of one pool: give storagePool, and no source',
+      fieldPath: '.adopt',
+    },
     immutable('storagePool'),
     immutable('poolSelector'),
     immutable('source'),

@@ -22,7 +22,12 @@ export const VolumeSpec = z.strictObject({
     .enum(['Delete', 'Retain'])
     .default('Delete')
     .describe('What becomes of the disk when the volume is deleted. Retain: it is handed back, unmanaged.'),
-  adopt: z.string().min(1).max(253).exactOptional().describe('Id of an unmanaged disk to take in. Immutable.'),
+  adopt: z
+    .string()
+    .min(1)
+    .max(253)
+    .exactOptional()
+    .describe('Id of an unmanaged disk of storagePool to take in, as status.unmanaged of the pool lists it. Immutable.'),
   protected: Protected,
   abandon: Abandon,
 });
@@ -32,7 +37,8 @@ export const VolumeSpec = z.strictObject({
  * PoolNotReady: the pool's driver does not serve it yet. PoolDisabled: the pool, or what it is in, takes no new disks or no calls.
  * PoolFull: no room. SourceNotFound, SourceInUse: its source cannot be read yet. Creating, Expanding: moving. ExpandWaits: grows when its VM's
  * driver can, or when it is detached. CannotShrink: the disk is larger than declared. AsDeclared: as declared. InUse: deletion waits for a VM.
- * Deleting: leaving. Missing: the disk was there and is gone. DriverUnreachable: the driver does not answer. Refused: the driver says that it
+ * Deleting: leaving. Abandoned: it goes without proof, as spec.abandon says. Adopting: the disk is being taken in. NotAdoptable: what spec.adopt
+ * names is not there, or is managed. Missing: the disk was there and is gone. DriverUnreachable: the driver does not answer. Refused: the driver says that it
  * cannot work as asked. FillFailed: copying its source failed. NotSupported: the driver cannot do what is declared. Attached, Detached, Claimed: who has it.
  */
 export const VolumeReason = z.enum([
@@ -52,6 +58,9 @@ export const VolumeReason = z.enum([
   'InUse',
   'Deleting',
   'Missing',
+  'Abandoned',
+  'Adopting',
+  'NotAdoptable',
   'DriverUnreachable',
   'Refused',
   'FillFailed',

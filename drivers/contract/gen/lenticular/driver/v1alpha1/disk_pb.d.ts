@@ -495,6 +495,47 @@ export declare type PublishDiskResponse = Message<"lenticular.driver.v1alpha1.Pu
 export declare const PublishDiskResponseSchema: GenMessage<PublishDiskResponse>;
 
 /**
+ * A disk to take in.
+ *
+ * @generated from message lenticular.driver.v1alpha1.AdoptDiskRequest
+ */
+export declare type AdoptDiskRequest = Message<"lenticular.driver.v1alpha1.AdoptDiskRequest"> & {
+  /**
+   * Session, trace, fence and cause.
+   *
+   * @generated from field: lenticular.driver.v1alpha1.MutationContext context = 1;
+   */
+  context?: MutationContext | undefined;
+
+  /**
+   * The backend's id of the disk.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Its tag from then on; the uid names the disk.
+   *
+   * @generated from field: lenticular.driver.v1alpha1.Owner owner = 3;
+   */
+  owner?: Owner | undefined;
+
+  /**
+   * Uid of the tag that the caller saw on it; empty: it had none.
+   *
+   * @generated from field: string from = 4;
+   */
+  from: string;
+};
+
+/**
+ * Describes the message lenticular.driver.v1alpha1.AdoptDiskRequest.
+ * Use `create(AdoptDiskRequestSchema)` to create a new message.
+ */
+export declare const AdoptDiskRequestSchema: GenMessage<AdoptDiskRequest>;
+
+/**
  * Disks of one pool. Every mutating call is idempotent by the disk's uid; the uid of a deleted disk never returns.
  *
  * @generated from service lenticular.driver.v1alpha1.Disk
@@ -599,6 +640,16 @@ export declare const Disk: GenService<{
     methodKind: "unary";
     input: typeof PublishDiskRequestSchema;
     output: typeof EmptyDiskResponseSchema;
+  },
+  /**
+   * Takes in a disk that nobody manages, as it is. Another tag than "from": ALREADY_EXISTS/FOREIGN_OWNER; held by a machine: FAILED_PRECONDITION/IN_USE. Capability "disk.adopt".
+   *
+   * @generated from rpc lenticular.driver.v1alpha1.Disk.Adopt
+   */
+  adopt: {
+    methodKind: "unary";
+    input: typeof AdoptDiskRequestSchema;
+    output: typeof DiskResponseSchema;
   },
 }>;
 

@@ -709,6 +709,47 @@ export declare type GrowDiskRequest = Message<"lenticular.driver.v1alpha1.GrowDi
 export declare const GrowDiskRequestSchema: GenMessage<GrowDiskRequest>;
 
 /**
+ * A machine to take in.
+ *
+ * @generated from message lenticular.driver.v1alpha1.AdoptMachineRequest
+ */
+export declare type AdoptMachineRequest = Message<"lenticular.driver.v1alpha1.AdoptMachineRequest"> & {
+  /**
+   * Session, trace, fence and cause.
+   *
+   * @generated from field: lenticular.driver.v1alpha1.MutationContext context = 1;
+   */
+  context?: MutationContext | undefined;
+
+  /**
+   * The engine's id of the machine.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * Its tag from then on; the uid names the machine.
+   *
+   * @generated from field: lenticular.driver.v1alpha1.Owner owner = 3;
+   */
+  owner?: Owner | undefined;
+
+  /**
+   * Uid of the tag that the caller saw on it; empty: it had none.
+   *
+   * @generated from field: string from = 4;
+   */
+  from: string;
+};
+
+/**
+ * Describes the message lenticular.driver.v1alpha1.AdoptMachineRequest.
+ * Use `create(AdoptMachineRequestSchema)` to create a new message.
+ */
+export declare const AdoptMachineRequestSchema: GenMessage<AdoptMachineRequest>;
+
+/**
  * Machines of one host. Every mutating call is idempotent by the machine's uid.
  *
  * @generated from service lenticular.driver.v1alpha1.Machine
@@ -812,6 +853,16 @@ export declare const Machine: GenService<{
   growDisk: {
     methodKind: "unary";
     input: typeof GrowDiskRequestSchema;
+    output: typeof MachineResponseSchema;
+  },
+  /**
+   * Takes in a machine that nobody manages, as it is and without stopping it. Another tag than "from": ALREADY_EXISTS/FOREIGN_OWNER. Capability "machine.adopt".
+   *
+   * @generated from rpc lenticular.driver.v1alpha1.Machine.Adopt
+   */
+  adopt: {
+    methodKind: "unary";
+    input: typeof AdoptMachineRequestSchema;
     output: typeof MachineResponseSchema;
   },
 }>;
