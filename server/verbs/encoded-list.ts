@@ -13,30 +13,31 @@ export interface ItemShape {
   readonly text: (entry: Entry) => string;
 }
 
-/** Bytes of one piece: long enough to be cheap, short enough that nobody waits for it. */
-const PIECE_BYTES = 256 * 1024;
-/** What a character of a string may take in UTF-8. */
-const CHARACTER_BYTES = 3;
+/** Characters of one piece: long enough to be cheap, short enough that nobody waits for it. */
+const PIECE = 256 * 1024;
 
-/** Bytes, and no strings as long as a piece: those would outlive the collections of young garbage, and the collection of old stops everybody. */
-function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<Uint8Array> {
-  let piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+/** Bytes of just the size that is needed, and no string as long as a piece: it would outlive the collections of young garbage. */
+function encode(texts: readonly string[]): Uint8Array {
+  const piece = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
   let length = 0;
-  const texts = (function* () {
-    yield JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2);
-    for (const [index, entry] of entries.entries()) yield index === 0 ? text(entry) : `,${text(entry)}`;
-    yield ']}';
-  })();
-  for (const next of texts) {
-    const bytes = next.length * CHARACTER_BYTES;
-    if (length + bytes > piece.length && length > 0) {
-      yield piece.subarray(0, length);
-      piece = Buffer.allocUnsafeSlow(Math.max(PIECE_BYTES, bytes));
-      length = 0;
-    } else if (bytes > piece.length) piece = Buffer.allocUnsafeSlow(bytes);
-    length += piece.write(next, length);
+  for (const text of texts) length += piece.write(text, length);
+  return piece;
+}
+
+function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<Uint8Array> {
+  let texts = [JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2)];
+  let length = 0;
+  for (const [index, entry] of entries.entries()) {
+    const item = text(entry);
+    texts.push(index === 0 ? item : `,${item}`);
+    length += item.length;
+    if (length < PIECE) continue;
+    yield encode(texts);
+    texts = [];
+    length = 0;
   }
-  yield piece.subarray(0, length);
+  texts.push(']}');
+  yield encode(texts);
 }
 
 /** A list as an answer whose items are made one by one while it is sent. */
