@@ -154,6 +154,15 @@ const ROWS: readonly Row[] = [
     fenced: ['True', 'PowerOff'],
   },
   {
+    why: 'what was proven of an earlier boot proves nothing of this one, and is kept only because the host is not clean',
+    have: known(POWER, { fence: { ...POWER_OFF, bootId: 'b-0' } }),
+    facts: silent(),
+    ready: ['Unknown', 'PoweringOff'],
+    fence: { ...POWER_OFF, bootId: 'b-0' },
+    fenced: ['False', 'PoweringOff'],
+    steps: ['power-off'],
+  },
+  {
     why: "an operator's statement is proof at once, and also while its driver cannot be asked",
     have: known(DEAD),
     facts: facts({ ...failed('DRIVER_UNKNOWN'), placed: [vm1] }),
