@@ -91,6 +91,13 @@ const ROWS: readonly Row[] = [
     steps: ['power-off'],
   },
   {
+    why: 'one alone is no storm, in however small a zone',
+    have: known(POWER),
+    facts: silent({ neighbours: { hosts: 2, silent: 1 } }),
+    ready: ['Unknown', 'PoweringOff'],
+    steps: ['power-off'],
+  },
+  {
     why: 'nobody is switched off while no other host could take what ran there',
     have: known(POWER),
     facts: silent({ refuge: false }),
