@@ -58,7 +58,7 @@ interface SimHost {
   readonly uid: string;
   readonly name: string;
   readonly off?: boolean;
-  readonly machines: readonly { readonly id: string; readonly name: string; readonly power: string }[];
+  readonly machines: readonly { readonly id: string; readonly name: string; readonly power: string; readonly stoppingSinceMs?: number }[];
 }
 
 /** A zone with hosts that can be switched off, a pool that all of them reach, and what a test declares. */

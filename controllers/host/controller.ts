@@ -1,5 +1,6 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
@@ -113,7 +114,7 @@ function neighboursOf({ world, vigil }: Parts, host: Host, epoch: number, sinceM
   const others = world.hosts
     .list()
     .filter((other) => other.metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.name === zone)
-    .filter((other) => other.status.fence === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
+    .filter((other) => coveringFence(other) === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
   const silent = others.filter(({ metadata }) => !vigil.answeredSince(metadata.uid, epoch, sinceMs));
   return { hosts: others.length + 1, silent: silent.length + 1 };
 }

@@ -7,7 +7,7 @@ import { planMaintenance } from './plan-maintenance.ts';
 
 type PlannedHostCondition = HostStatus['conditions'][number];
 
-/** What is concluded about the whole host; without a fence it is not proven dead. */
+/** What is concluded about the whole host; the fence is recorded for as long as it proves something or the host is not clean. */
 export interface Conclusion extends Verdict<HostReason> {
   readonly steps?: readonly HostStep[];
   readonly fence?: HostFence;
@@ -34,7 +34,9 @@ function fencedAs(
   facts: HostFacts,
   { fence, status, reason, message }: Conclusion,
 ): Pick<PlannedHostCondition, 'status' | 'reason' | 'message'> {
-  if (fence !== undefined) return { status: 'True', reason: fence.evidence, message: `boot ${fence.bootId}: ${fence.message}` };
+  // Silent and not proven dead: the fence is what is left of an earlier boot.
+  const isLeft = facts.device?.known === false && reason !== 'Fenced';
+  if (fence !== undefined && !isLeft) return { status: 'True', reason: fence.evidence, message: `boot ${fence.bootId}: ${fence.message}` };
   const { outOfService } = host.spec;
   const isVoid = outOfService !== undefined && !isStated(host, facts);
   const note = isVoid ? `; spec.outOfService is about boot ${outOfService.bootId}, which is not the last one seen: it is void` : '';

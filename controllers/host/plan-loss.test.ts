@@ -91,6 +91,13 @@ const ROWS: readonly Row[] = [
     steps: ['power-off'],
   },
   {
+    why: 'one alone is no storm, in however small a zone',
+    have: known(POWER),
+    facts: silent({ neighbours: { hosts: 2, silent: 1 } }),
+    ready: ['Unknown', 'PoweringOff'],
+    steps: ['power-off'],
+  },
+  {
     why: 'nobody is switched off while no other host could take what ran there',
     have: known(POWER),
     facts: silent({ refuge: false }),
@@ -152,6 +159,15 @@ const ROWS: readonly Row[] = [
     ready: ['False', 'Fenced'],
     fence: POWER_OFF,
     fenced: ['True', 'PowerOff'],
+  },
+  {
+    why: 'what was proven of an earlier boot proves nothing of this one, and is kept only because the host is not clean',
+    have: known(POWER, { fence: { ...POWER_OFF, bootId: 'b-0' } }),
+    facts: silent(),
+    ready: ['Unknown', 'PoweringOff'],
+    fence: { ...POWER_OFF, bootId: 'b-0' },
+    fenced: ['False', 'PoweringOff'],
+    steps: ['power-off'],
   },
   {
     why: "an operator's statement is proof at once, and also while its driver cannot be asked",

@@ -1,3 +1,4 @@
+import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
@@ -35,7 +36,9 @@ function unanswered(host: Host, facts: HostFacts): Conclusion {
     const where = field === undefined ? 'spec.driver.config' : `spec.driver.config.${field}`;
     return { status: 'False', reason: 'ConfigInvalid', message: `${where}: ${because}`, also: 'stalled' };
   }
-  return planSilence(host, facts, because);
+  // A proof about an earlier boot proves nothing of this one, but that the host was not cleaned yet.
+  const uncleaned = coveringFence(host) === undefined ? host.status.fence : undefined;
+  return { ...planSilence(host, facts, because), ...(uncleaned !== undefined && { fence: uncleaned }) };
 }
 
 /** What is concluded about a host that answers. */

@@ -2,7 +2,7 @@ import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine
 import { isVerified } from './plan/verified.ts';
 import type { World } from './world.ts';
 
-/** How many VMs leave one host in maintenance at once. */
+/** How many VMs are being stopped and removed on one host in maintenance at once. */
 const AT_ONCE = 2;
 
 /** Whether a VM may be restarted elsewhere when its host shall be drained. */

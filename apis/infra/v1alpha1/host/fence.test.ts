@@ -1,0 +1,12 @@
+import { coveringFence } from './fence.ts';
+
+const fence = { bootId: 'b-1', evidence: 'PowerOff', message: 'off' } as const;
+
+test.each([
+  { why: 'the boot that was seen last', status: { bootId: 'b-1', fence }, covers: fence },
+  { why: 'another boot than the one that was seen last', status: { bootId: 'b-2', fence }, covers: undefined },
+  { why: 'a boot, where none was seen', status: { fence }, covers: undefined },
+  { why: 'nothing', status: { bootId: 'b-1' }, covers: undefined },
+])('a fence about $why proves that much', ({ status, covers }) => {
+  expect(coveringFence({ status: { conditions: [], ...status } })).toEqual(covers);
+});
