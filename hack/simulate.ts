@@ -17,7 +17,7 @@ node hack/simulate.ts --speed                                                   
 const PER_JOB = 20;
 const SHOWN = 5;
 /** How often it says how far it is. */
-const SAYS = 200;
+const SAYS = 100;
 const SEED = 1;
 /** A hunt tries every seventh boundary, and then so many seeds. */
 const HUNTED = 7;
@@ -54,8 +54,10 @@ async function doJobs(jobs: readonly Job[], what: string): Promise<boolean> {
   const total: Total = { tried: 0, simulatedMs: 0, settledMs: 0, failures: [] };
   const beganMs = performance.now();
   await doAll(jobs, Number(values.threads ?? availableParallelism()), (result: JobResult) => {
+    const said = Math.floor(total.tried / SAYS);
     total.tried += result.tried;
-    if (total.tried % SAYS === 0) console.log(`${total.tried} tried in ${((performance.now() - beganMs) / 1000).toFixed(0)} s`);
+    if (Math.floor(total.tried / SAYS) > said)
+      console.log(`${total.tried} tried in ${((performance.now() - beganMs) / 1000).toFixed(0)} s`);
     total.simulatedMs += result.simulatedMs;
     total.settledMs = Math.max(total.settledMs, result.settledMs);
     for (const failure of result.failures) {

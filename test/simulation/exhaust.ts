@@ -10,8 +10,8 @@ export interface Reference {
   readonly boundaries: readonly Boundary[];
 }
 
-/** For how long nothing may change at the end of each boundary's run. */
-const QUIET_MS = 600_000;
+/** For how long nothing may change at the end of each boundary's run: every object is looked at again by itself in that time. */
+const QUIET_MS = 400_000;
 
 /** Plays a scenario without faults; throws where that alone goes wrong. */
 export async function referenceOf(scenario: Scenario, seed: number): Promise<Reference> {
