@@ -93,3 +93,35 @@ export function differencesOf(expected: EndState, found: EndState): readonly str
     });
   });
 }
+
+interface Declared {
+  readonly spec: object;
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    readonly powerState?: string;
+    readonly size?: string;
+  };
+}
+
+interface Held {
+  readonly power?: string;
+  readonly disks?: readonly { readonly name: string }[];
+  readonly sizeBytes?: number;
+}
+
+/** What of an end state does not hang on who came first: which host, which changes wait for a restart, whether what stands still was ever made. */
+export function timeless({ objects, things, ...rest }: EndState): EndState {
+  const kept = Object.entries(objects).flatMap(([key, text]) => {
+    if (!/^(VirtualMachine|Volume) /.test(key)) return [];
+    const { spec, status } = JSON.parse(text) as Declared;
+    const ready = status.conditions.find(({ type }) => type === 'Ready')?.status;
+    return [[key, JSON.stringify({ spec, runs: status.powerState === 'Running', size: status.size, ready })] as const];
+  });
+  const placeless = Object.entries(things).flatMap(([key, text]) => {
+    const { power, disks, sizeBytes } = JSON.parse(text) as Held;
+    if (power === 'stopped') return [];
+    const held = disks?.map(({ name }) => name).toSorted();
+    return [[key.replace(/Host \/host-\d/, 'a host'), JSON.stringify({ power, held, sizeBytes })] as const];
+  });
+  return { ...rest, objects: Object.fromEntries(kept), things: Object.fromEntries(placeless) };
+}
