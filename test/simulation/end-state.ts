@@ -40,7 +40,10 @@ function lasting(value: unknown): unknown {
 
 /** The names of objects in place of their uids, and one address in place of what is made from a uid. */
 function renamed(value: unknown, names: ReadonlyMap<string, string>): string {
-  const text = JSON.stringify(lasting(value));
+  return named(JSON.stringify(lasting(value)), names);
+}
+
+function named(text: string, names: ReadonlyMap<string, string>): string {
   return text
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (uid) => names.get(uid) ?? 'nobody')
     .replace(/"0[26ae](:[0-9a-f]{2}){5}"/g, '"MAC"')
@@ -72,14 +75,13 @@ export async function endStateOf(store: Store, sim: SimDriver, signal: AbortSign
     ...world.hosts.flatMap(({ uid, machines }) => machines.map((thing) => ({ place: `machine ${uid}`, thing }))),
     ...world.pools.flatMap(({ uid, disks }) => disks.map((thing) => ({ place: `disk ${uid}`, thing }))),
   ];
-  const named = (text: string): string => renamed(text, names);
   return {
     names,
     objects: Object.fromEntries(objects.map((object) => [keyOf(object), renamed(object, names)])),
-    things: Object.fromEntries(things.map(({ place, thing }) => [named(`${place} ${thing.id}`), renamed(thing, names)])),
+    things: Object.fromEntries(things.map(({ place, thing }) => [named(`${place} ${thing.id}`, names), renamed(thing, names)])),
     leaked: things
       .filter(({ thing }) => thing.released !== true && !names.has(thing.owner?.uid ?? ''))
-      .map(({ place, thing }) => named(`${place} ${thing.id}`)),
+      .map(({ place, thing }) => named(`${place} ${thing.id}`, names)),
   };
 }
 
