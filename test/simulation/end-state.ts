@@ -40,7 +40,10 @@ function lasting(value: unknown): unknown {
 
 /** The names of objects in place of their uids, and one address in place of what is made from a uid. */
 function renamed(value: unknown, names: ReadonlyMap<string, string>): string {
-  const text = JSON.stringify(lasting(value));
+  return named(JSON.stringify(lasting(value)), names);
+}
+
+function named(text: string, names: ReadonlyMap<string, string>): string {
   return text
     .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (uid) => names.get(uid) ?? 'nobody')
     .replace(/"0[26ae](:[0-9a-f]{2}){5}"/g, '"MAC"')
@@ -72,14 +75,13 @@ export async function endStateOf(store: Store, sim: SimDriver, signal: AbortSign
     ...world.hosts.flatMap(({ uid, machines }) => machines.map((thing) => ({ place: `machine ${uid}`, thing }))),
     ...world.pools.flatMap(({ uid, disks }) => disks.map((thing) => ({ place: `disk ${uid}`, thing }))),
   ];
-  const named = (text: string): string => renamed(text, names);
   return {
     names,
     objects: Object.fromEntries(objects.map((object) => [keyOf(object), renamed(object, names)])),
-    things: Object.fromEntries(things.map(({ place, thing }) => [named(`${place} ${thing.id}`), renamed(thing, names)])),
+    things: Object.fromEntries(things.map(({ place, thing }) => [named(`${place} ${thing.id}`, names), renamed(thing, names)])),
     leaked: things
       .filter(({ thing }) => thing.released !== true && !names.has(thing.owner?.uid ?? ''))
-      .map(({ place, thing }) => named(`${place} ${thing.id}`)),
+      .map(({ place, thing }) => named(`${place} ${thing.id}`, names)),
   };
 }
 
@@ -92,4 +94,36 @@ export function differencesOf(expected: EndState, found: EndState): readonly str
       return should === is ? [] : [`${key} should be ${should ?? 'absent'} and is ${is ?? 'absent'}`];
     });
   });
+}
+
+interface Declared {
+  readonly spec: object;
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    readonly powerState?: string;
+    readonly size?: string;
+  };
+}
+
+interface Held {
+  readonly power?: string;
+  readonly disks?: readonly { readonly name: string }[];
+  readonly sizeBytes?: number;
+}
+
+/** What of an end state does not hang on who came first: which host, which changes wait for a restart, whether what stands still was ever made. */
+export function timeless({ objects, things, ...rest }: EndState): EndState {
+  const kept = Object.entries(objects).flatMap(([key, text]) => {
+    if (!/^(VirtualMachine|Volume) /.test(key)) return [];
+    const { spec, status } = JSON.parse(text) as Declared;
+    const ready = status.conditions.find(({ type }) => type === 'Ready')?.status;
+    return [[key, JSON.stringify({ spec, runs: status.powerState === 'Running', size: status.size, ready })] as const];
+  });
+  const placeless = Object.entries(things).flatMap(([key, text]) => {
+    const { power, disks, sizeBytes } = JSON.parse(text) as Held;
+    if (power === 'stopped') return [];
+    const held = disks?.map(({ name }) => name).toSorted();
+    return [[key.replace(/Host \/host-\d/, 'a host'), JSON.stringify({ power, held, sizeBytes })] as const];
+  });
+  return { ...rest, objects: Object.fromEntries(kept), things: Object.fromEntries(placeless) };
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { doJob, type Job, type JobResult } from './jobs.ts';
 
@@ -16,13 +17,9 @@ export async function doAll(jobs: readonly Job[], threads: number, done: (result
     const worker = new Worker(new URL('./job-worker.ts', import.meta.url), { execArgv: EXEC });
     try {
       for (const job of waiting) {
-        const answer = new Promise<Message>((resolve, reject) => {
-          worker.once('message', resolve);
-          worker.once('error', reject);
-        });
+        const answer = once(worker, 'message');
         worker.postMessage(job);
-        const message = await answer;
-        worker.removeAllListeners();
+        const [message] = (await answer) as [Message];
         if ('error' in message) throw new Error(message.error);
         done(message.result);
       }

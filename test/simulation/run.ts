@@ -32,11 +32,19 @@ export interface Trouble {
 /** A run in which nothing goes wrong. */
 export const NO_TROUBLE: Trouble = { begin: () => NO_FATES };
 
-/** Within this everything has settled after the last fault, and then for as long nothing changes. */
-const BOUND_MS = 600_000;
-const QUIET_MS = 600_000;
+/** How long things may take, in simulated ms. */
+export interface Limits {
+  /** From the beginning of the story to its end. */
+  readonly storyMs: number;
+  /** From the end of the story and of the last fault until the last change. */
+  readonly boundMs: number;
+  /** For how long nothing may change then. */
+  readonly quietMs: number;
+}
+
+/** For random faults: within ten minutes everything has settled, and then for as long nothing changes. */
+export const WIDE: Limits = { storyMs: 3_600_000, boundMs: 600_000, quietMs: 600_000 };
 const PREPARED_MS = 5_000;
-const STORY_MS = 3_600_000;
 const RETURNS_MS = 1_000;
 const TAIL = 60;
 
@@ -75,8 +83,8 @@ export async function prepare(cloud: SimCloud, { before, processes = 1 }: Scenar
     for (const declaration of before) await user.create(declaration);
     for (const { kind, name } of before) await user.until(kind, name, isReady);
   };
-  if (!(await runUntilEnded(cloud, make(), STORY_MS))) throw new Error('the world before the story did not become Ready');
-  if ((await settle(cloud, BOUND_MS, PREPARED_MS)) === undefined) throw new Error('the world before the story did not settle');
+  if (!(await runUntilEnded(cloud, make(), WIDE.storyMs))) throw new Error('the world before the story did not become Ready');
+  if ((await settle(cloud, WIDE.boundMs, PREPARED_MS)) === undefined) throw new Error('the world before the story did not settle');
 }
 
 /** Whoever dies is followed by another a second later, while fewer than `wanted` live. */
@@ -98,10 +106,10 @@ function namedCounts(cloud: SimCloud, names: ReadonlyMap<string, string>): Reado
   return counts;
 }
 
-async function judge(cloud: SimCloud, settledMs: number | undefined): Promise<Outcome> {
+async function judge(cloud: SimCloud, settledMs: number | undefined, { boundMs }: Limits): Promise<Outcome> {
   const { watch, trace, timeline, store, sim, user } = cloud;
   const end = await endStateOf(store, sim, user.signal);
-  const restless = settledMs === undefined ? [`not quiet ${BOUND_MS / 60_000} min after the last fault: ${watch.lastChange}`] : [];
+  const restless = settledMs === undefined ? [`not quiet ${boundMs / 1000} s after the last fault: ${watch.lastChange}`] : [];
   return {
     violations: [...watch.violations, ...restless, ...end.leaked.map((thing) => `leaked: ${thing}`)],
     hash: trace.hash(),
@@ -110,23 +118,23 @@ async function judge(cloud: SimCloud, settledMs: number | undefined): Promise<Ou
     end,
     counts: namedCounts(cloud, end.names),
     simulatedMs: timeline.now(),
-    settledMs: settledMs ?? BOUND_MS,
+    settledMs: settledMs ?? boundMs,
     lastChangeMs: watch.lastChangeMs,
   };
 }
 
 /** Plays a scenario with trouble, and judges what it came to. */
-export async function play(scenario: Scenario, seed: number, trouble: Trouble, quietMs = QUIET_MS): Promise<Outcome> {
+export async function play(scenario: Scenario, seed: number, trouble: Trouble, limits = WIDE): Promise<Outcome> {
   const cloud = await openSimCloud(seed);
   try {
     await prepare(cloud, scenario);
     for (const process of cloud.processes) reviveAfter(cloud, process, scenario.processes ?? 1);
     cloud.trace.add('the story begins');
     cloud.suffer(trouble.begin(cloud));
-    const inTime = await runUntilEnded(cloud, scenario.story(userOf(cloud), cloud), STORY_MS);
-    if (!inTime) cloud.watch.violations.push('the story did not come to its end within an hour');
-    if (trouble.end !== undefined) await runUntilEnded(cloud, trouble.end(cloud), STORY_MS);
-    return await judge(cloud, await settle(cloud, BOUND_MS, quietMs));
+    const inTime = await runUntilEnded(cloud, scenario.story(userOf(cloud), cloud), limits.storyMs);
+    if (!inTime) cloud.watch.violations.push('the story did not come to its end');
+    if (trouble.end !== undefined) await runUntilEnded(cloud, trouble.end(cloud), WIDE.storyMs);
+    return await judge(cloud, await settle(cloud, limits.boundMs, limits.quietMs), limits);
   } finally {
     await cloud.close();
   }

@@ -33,8 +33,8 @@ export interface Scenario {
   /** How many processes of controllers there are; 1 where it is not given. */
   readonly processes?: number;
   readonly story: (user: User, cloud: SimCloud) => Promise<void>;
-  /** What may differ between two good runs: how often something was made, because it may have been deleted before. */
-  readonly mayVary?: 'counts';
+  /** Who comes first decides how often something is made, because it may have been deleted before, and on which host. */
+  readonly mayVary?: boolean;
 }
 
 const ROUND_MS = 250;

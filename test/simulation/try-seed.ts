@@ -1,6 +1,6 @@
 import { chaosOf } from './chaos.ts';
-import { differencesOf } from './end-state.ts';
-import { randomStory, timeless } from './random-story.ts';
+import { differencesOf, timeless } from './end-state.ts';
+import { randomStory } from './random-story.ts';
 import { NO_TROUBLE, play, type Outcome } from './run.ts';
 
 /** What one random seed came to. */

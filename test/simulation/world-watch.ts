@@ -1,7 +1,7 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import type { Lease } from '../../apis/coordination/v1/lease/kind.ts';
 import type { SimDriver } from '../../drivers/sim/driver.ts';
-import type { DiskDoc, MachineDoc } from '../../drivers/sim/documents.ts';
+import { hostDoc, type DiskDoc, type MachineDoc } from '../../drivers/sim/documents.ts';
 import { settled } from '../../drivers/sim/machine-state.ts';
 import type { Store, StoreWrite, WriteOutcome } from '../../server/store/store.ts';
 import type { Effect } from './driver-link.ts';
@@ -29,12 +29,15 @@ export interface WorldWatch {
 interface Seen {
   readonly running: boolean;
   readonly stopping: boolean;
+  /** Uids of the disks that it runs with. */
+  readonly holds: readonly string[];
 }
 
 /** The machines and disks of the world, by place and uid. */
 interface Picture {
   readonly machines: ReadonlyMap<string, Seen>;
-  readonly disks: ReadonlySet<string>;
+  /** The ids of the hosts that each is published to. */
+  readonly disks: ReadonlyMap<string, readonly string[]>;
 }
 
 /** More driver calls than this in a simulated minute are a loop that nothing slows down. */
@@ -48,9 +51,13 @@ function pictureOf({ sim }: SimDriver): Picture {
   const machines = new Map<string, Seen>();
   for (const { place, uid, doc } of sim.world.all('machines')) {
     const { active, stop } = settled(doc as MachineDoc, nowMs);
-    machines.set(`${place}/${uid}`, { running: active !== undefined, stopping: active !== undefined && stop !== undefined });
+    const holds = active?.disks.map((disk) => disk.uid) ?? [];
+    machines.set(`${place}/${uid}`, { running: active !== undefined, stopping: active !== undefined && stop !== undefined, holds });
   }
-  return { machines, disks: new Set(sim.world.all('disks').map(({ place, doc }) => `${place}/${(doc as DiskDoc).id}`)) };
+  return {
+    machines,
+    disks: new Map(sim.world.all('disks').map(({ place, doc }) => [`${place}/${(doc as DiskDoc).id}`, (doc as DiskDoc).publishedTo])),
+  };
 }
 
 const uidIn = (key: string): string => key.slice(key.indexOf('/') + 1);
@@ -65,9 +72,18 @@ function changesBetween(before: Picture, after: Picture): readonly string[] {
     if (was?.running === true && ((stopping && !was.stopping) || (!running && !was.stopping))) made.push(`stop machine ${uidIn(key)}`);
   }
   for (const key of before.machines.keys()) if (!after.machines.has(key)) made.push(`delete machine ${uidIn(key)}`);
-  for (const key of after.disks) if (!before.disks.has(key)) made.push(`create disk ${uidIn(key)}`);
-  for (const key of before.disks) if (!after.disks.has(key)) made.push(`delete disk ${uidIn(key)}`);
+  for (const key of after.disks.keys()) if (!before.disks.has(key)) made.push(`create disk ${uidIn(key)}`);
+  for (const key of before.disks.keys()) if (!after.disks.has(key)) made.push(`delete disk ${uidIn(key)}`);
   return made;
+}
+
+/** Disks that a machine runs with, and that its host cannot reach any more. */
+function cutOff({ machines, disks }: Picture, hostIdOf: (place: string) => string): readonly string[] {
+  const published = new Map([...disks].map(([key, hosts]) => [uidIn(key), hosts]));
+  return [...machines].flatMap(([key, { holds }]) => {
+    const hostId = hostIdOf(key.slice(0, key.indexOf('/')));
+    return holds.filter((uid) => published.get(uid)?.includes(hostId) !== true).map((uid) => `${uidIn(key)} runs without its disk ${uid}`);
+  });
 }
 
 /** What users declared of a VM, by generation, and what was last said of it. */
@@ -150,6 +166,7 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
       if (change.startsWith('stop machine') && !mayStop(declared.get(uid), generation))
         violate(`${uid} was stopped, and nobody asked for it`);
     }
+    for (const sentence of cutOff(after, (place) => hostDoc(sim.sim.world, place)?.hostId ?? '')) violate(sentence);
     const running = new Set<string>();
     for (const [key, seen] of after.machines) {
       if (!seen.running) continue;

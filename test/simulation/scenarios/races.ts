@@ -8,7 +8,7 @@ const DISKS = [{ name: 'root', volume: 'root' }];
 export const createDeleteRace: Scenario = {
   name: 'create-delete-race',
   before: CLOUD,
-  mayVary: 'counts',
+  mayVary: true,
   async story(user, { random }) {
     await user.create(volume('root'));
     await user.create(vm('vm-1', { disks: DISKS }));
