@@ -1,7 +1,7 @@
 import type { MachineState } from './machine-state.ts';
 import type { SideName } from './side.ts';
 import { interval, median } from './statistics.ts';
-import type { Sample, Target, Workload } from './workload.ts';
+import type { Line, Sample, Target } from './workload.ts';
 
 /** One side in one round of one workload. */
 export interface Measured {
@@ -35,7 +35,7 @@ function figuresOf(measured: readonly Measured[], workload: string, side: SideNa
   return new Map(mine.flatMap(({ round, sample }) => (sample?.[figure] === undefined ? [] : [[round, sample[figure]] as const])));
 }
 
-function verdict(measured: readonly Measured[], { id }: Workload, target: Target, side: SideName): Verdict {
+function verdict(measured: readonly Measured[], { id }: Line, target: Target, side: SideName): Verdict {
   const ours = figuresOf(measured, id, side, target.figure);
   const theirs = figuresOf(measured, id, 'peer', target.figure);
   const values = [...ours].flatMap(([round, value]) => {
@@ -52,7 +52,7 @@ function verdict(measured: readonly Measured[], { id }: Workload, target: Target
 }
 
 /** Holds what was measured against every target. */
-export function verdicts(measured: readonly Measured[], workloads: readonly Workload[]): readonly Verdict[] {
+export function verdicts(measured: readonly Measured[], workloads: readonly Line[]): readonly Verdict[] {
   const sides: readonly SideName[] = ['ours-etcd', 'ours-sqlite'];
   return workloads.flatMap((workload) =>
     workload.targets.flatMap((target) =>

@@ -26,18 +26,28 @@ export interface Circumstances {
   readonly scale: number;
 }
 
-/** One line of the table. */
-export interface Workload {
+/** Some lines of the table. */
+export interface Line {
   readonly id: string;
   readonly title: string;
   readonly targets: readonly Target[];
-  /** `filled`: on the side that holds all objects, shared with others. `fresh`: on an empty one of its own. */
-  readonly on: 'filled' | 'fresh';
   /** Fewer rounds than asked for, where one takes long. */
   readonly rounds?: number;
+}
+
+/** A load on servers. */
+export interface Workload extends Line {
+  /** `filled`: on the side that holds all objects, shared with others. `fresh`: on an empty one of its own. */
+  readonly on: 'filled' | 'fresh';
   /** The peer runs in so many rounds only, where it takes long or has no target; later rounds are compared with its last one. */
   readonly peerRounds?: number;
   run(side: Side, circumstances: Circumstances): Promise<Sample>;
+}
+
+/** What has no peer: it runs in this process, on a store of its own in a file, and counts as ours on SQLite. */
+export interface OwnWorkload extends Line {
+  readonly on: 'own';
+  run(folder: string, circumstances: Circumstances): Promise<Sample>;
 }
 
 /** The namespace that filled sides hold their objects in, and that of the first tenth of them. */

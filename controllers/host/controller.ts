@@ -14,11 +14,13 @@ import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
 import type { ObjectKey } from '../../client/client.ts';
+import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
+import { changedIn, declaredAnew } from '../runtime/trigger.ts';
 import type { Planned } from '../runtime/plan.ts';
 import { planHost } from './plan.ts';
 import type { HostAnswer, HostFacts } from './plan-facts.ts';
@@ -36,6 +38,12 @@ interface World {
   readonly pools: View<StoragePool>;
   readonly volumes: View<Volume>;
   readonly machines: View<VirtualMachine>;
+  /** By what each names, so that no round of a host looks at all objects. */
+  readonly hostsById: ViewIndex<Host>;
+  readonly machinesByHost: ViewIndex<VirtualMachine>;
+  readonly machinesByUid: ViewIndex<VirtualMachine>;
+  readonly volumesByHost: ViewIndex<Volume>;
+  readonly poolsByHost: ViewIndex<StoragePool>;
 }
 
 const nameOf = ({ metadata }: VirtualMachine | Volume): string => `${metadata.namespace ?? ''}/${metadata.name}`;
@@ -50,9 +58,9 @@ function podOf({ pods, zones }: World, { spec }: Host): HostFacts['pod'] {
 }
 
 /** The oldest other Host object with this id; only an older one makes this one the duplicate. */
-function twinOf({ hosts }: World, { metadata }: Host, hostId: string): string | undefined {
+function twinOf({ hostsById }: World, { metadata }: Host, hostId: string): string | undefined {
   const age = (host: { readonly metadata: Host['metadata'] }): string => `${host.metadata.creationTimestamp} ${host.metadata.uid}`;
-  const twins = hosts.list().filter((other) => other.status.hostId === hostId && other.metadata.uid !== metadata.uid);
+  const twins = hostsById.of(hostId).filter((other) => other.metadata.uid !== metadata.uid);
   const older = twins.filter((other) => age(other) < age({ metadata }));
   return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
 }
@@ -68,12 +76,13 @@ async function askDriver(sessions: Sessions, host: Host, round: Round, signal: A
 async function observe(world: World, sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
   const { name } = host.metadata;
   const pod = podOf(world, host);
-  const placed = world.machines.list().filter(({ status }) => status.host === name);
-  const claimed = world.volumes.list().filter(({ status }) => status.claim?.host === name);
-  const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
+  const placed = world.machinesByHost.of(name);
+  const claimed = world.volumesByHost.of(name);
+  const local = world.poolsByHost.of(name);
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const listed = device?.known === true ? device.value.observation.machines.flatMap(({ owner }) => owner?.uid ?? []) : [];
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
   return {
     ...(pod !== undefined && { pod }),
@@ -86,8 +95,23 @@ async function observe(world: World, sessions: Sessions, host: Host, round: Roun
     storageBytes: local.reduce((sum, { status }) => sum + bytesOf(status.provisioned ?? 0), 0),
     installation: round.authority.installation,
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
-    machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
+    machines: new Set(listed.filter((uid) => world.machinesByUid.of(uid).length > 0)),
     ...(twin !== undefined && { twin }),
+  };
+}
+
+function worldOf(views: Views): World {
+  const hosts = views.of<Host>(HostKind);
+  const pools = views.of<StoragePool>(StoragePoolKind);
+  const volumes = views.of<Volume>(VolumeKind);
+  const machines = views.of<VirtualMachine>(VirtualMachineKind);
+  return {
+    ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts, pools, volumes, machines },
+    hostsById: indexView(hosts, ({ status }) => [status.hostId]),
+    machinesByHost: indexView(machines, ({ status }) => [status.host]),
+    machinesByUid: indexView(machines, ({ metadata }) => [metadata.uid]),
+    volumesByHost: indexView(volumes, ({ status }) => [status.claim?.host]),
+    poolsByHost: indexView(pools, ({ spec }) => [spec.scope.host]),
   };
 }
 
@@ -95,28 +119,35 @@ const named = (name: string | undefined): readonly ObjectKey[] => (name === unde
 
 /** Says what hosts have and how they are, and keeps a host until nothing is placed on it; never touches a machine. */
 export function hostController({ views, sessions }: HostControllerOptions): Controller<Host, HostFacts, HostStep, Planned<Host['status']>> {
-  const world: World = {
-    zones: views.of<Zone>(ZoneKind),
-    pods: views.of<Pod>(PodKind),
-    hosts: views.of<Host>(HostKind),
-    pools: views.of<StoragePool>(StoragePoolKind),
-    volumes: views.of<Volume>(VolumeKind),
-    machines: views.of<VirtualMachine>(VirtualMachineKind),
-  };
-  const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
-    world.hosts
-      .list()
-      .filter(({ spec }) => fits(spec.pod))
-      .map(keyOf);
+  const world = worldOf(views);
+  const hostsIn = indexView(world.hosts, ({ spec }) => [spec.pod]);
+  const podsIn = indexView(world.pods, ({ spec }) => [spec.zone]);
+  const inPod = (pod: string): readonly ObjectKey[] => hostsIn.of(pod).map(keyOf);
   return {
     kind: HostKind,
     finalizer: 'infra.lenticular.dev/host',
     triggers: [
-      { kind: ZoneKind, keysOf: ({ metadata }) => inPods((pod) => world.pods.get({ name: pod })?.spec.zone === metadata.name) },
-      { kind: PodKind, keysOf: ({ metadata }) => inPods((pod) => pod === metadata.name) },
-      { kind: StoragePoolKind, keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host) },
-      { kind: VolumeKind, keysOf: (object) => named((object as unknown as Volume).status.claim?.host) },
-      { kind: VirtualMachineKind, keysOf: (object) => named((object as unknown as VirtualMachine).status.host) },
+      {
+        kind: ZoneKind,
+        matters: declaredAnew,
+        keysOf: ({ metadata }) => podsIn.of(metadata.name).flatMap((pod) => inPod(pod.metadata.name)),
+      },
+      { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inPod(metadata.name) },
+      {
+        kind: StoragePoolKind,
+        matters: changedIn((object) => (object as unknown as StoragePool).status.provisioned),
+        keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host),
+      },
+      {
+        kind: VolumeKind,
+        matters: changedIn((object) => (object as unknown as Volume).status.claim?.host),
+        keysOf: (object) => named((object as unknown as Volume).status.claim?.host),
+      },
+      {
+        kind: VirtualMachineKind,
+        matters: changedIn((object) => (object as unknown as VirtualMachine).status.host),
+        keysOf: (object) => named((object as unknown as VirtualMachine).status.host),
+      },
     ],
     shardOf: ({ spec }) => {
       const zone = world.pods.get({ name: spec.pod })?.spec.zone;

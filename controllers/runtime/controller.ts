@@ -1,7 +1,7 @@
 import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ObjectKey } from '../../client/client.ts';
-import type { View } from '../../client/view.ts';
+import type { View, ViewChange } from '../../client/view.ts';
 import type { Plan } from './plan.ts';
 
 /** Who decides in this round, for the fence of driver calls (drivers/contract/fence.ts). */
@@ -35,6 +35,8 @@ export interface Refusal {
 /** Another kind whose changes make objects of this controller worth a look. */
 export interface Trigger {
   readonly kind: KindDefinition;
+  /** Whether a change can matter to any object of the controller; every change does where it is absent. */
+  readonly matters?: (change: ViewChange<ApiObject>) => boolean;
   /** Keys of the controller's objects that depend on this one. */
   keysOf(object: ApiObject): readonly ObjectKey[];
 }
@@ -45,6 +47,8 @@ export interface Controller<O extends ApiObject, Facts, Step extends { readonly 
   /** A qualified name, for example `storage.lenticular.dev/disk`. */
   readonly finalizer: string;
   readonly triggers: readonly Trigger[];
+  /** Calls `wake` for objects that are worth a look for a reason of the controller's own; returns how to stop. */
+  readonly follow?: (wake: (key: ObjectKey) => void) => () => void;
   /** The shard whose leader decides about the object now: a zone's name, or `global`. */
   shardOf(object: O): string;
   /** The device endpoint (uid of the Host or StoragePool object) that the round will talk to, for its budget; undefined: none. */

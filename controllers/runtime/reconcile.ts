@@ -121,7 +121,7 @@ async function publish(
     const status = { ...plan.status, conditions: stampConditions(plan.status.conditions, before, now) };
     if (plan.steps.length > 0 || !same(status, object.status)) {
       current = await client.replaceStatus(kind, { ...current, status }, signal);
-      tell(recorder, object, before, status.conditions);
+      tell(recorder, object, before, status.conditions, plan.detail);
     }
     return current;
   } catch (error) {
@@ -171,7 +171,13 @@ function same(one: unknown, other: unknown): boolean {
 }
 
 /** An Event when the reason of Ready changes: what happened, in the words of the status. */
-function tell(recorder: Recorder, object: ApiObject, before: readonly PlannedCondition[], after: readonly PlannedCondition[]): void {
+function tell(
+  recorder: Recorder,
+  object: ApiObject,
+  before: readonly PlannedCondition[],
+  after: readonly PlannedCondition[],
+  detail?: string,
+): void {
   const ready = after.find(({ type }) => type === 'Ready');
   const old = before.find(({ type }) => type === 'Ready');
   if (ready === undefined || (old?.reason === ready.reason && old.status === ready.status)) return;
@@ -179,7 +185,7 @@ function tell(recorder: Recorder, object: ApiObject, before: readonly PlannedCon
   recorder.record(object, {
     type: stalled || ready.status === 'Unknown' ? 'Warning' : 'Normal',
     reason: ready.reason,
-    message: ready.message,
+    message: detail ?? ready.message,
   });
 }
 

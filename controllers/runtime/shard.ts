@@ -38,7 +38,7 @@ export interface Shard {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const WORKERS = 8;
+const WORKERS = 32;
 const CALLS_PER_ENDPOINT = 8;
 /** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
 const SLOW_MS = 50;
@@ -119,7 +119,9 @@ function listen({ controller, queue, refusals, failures, keys }: Room, { views }
     queue.add(cacheKey(metadata), metadata.deletionTimestamp === undefined ? PRIORITY.change : PRIORITY.deletion);
   });
   const others = controller.triggers.map((trigger) =>
-    views.of(trigger.kind).onChange(({ old, object }) => {
+    views.of(trigger.kind).onChange((change) => {
+      if (trigger.matters?.(change) === false) return;
+      const { old, object } = change;
       const keys = new Map<string, ObjectKey>();
       for (const one of [old, object]) if (one !== undefined) for (const key of trigger.keysOf(one)) keys.set(cacheKey(key), key);
       // What somebody declared anew may cure what a driver refused.
@@ -131,7 +133,10 @@ function listen({ controller, queue, refusals, failures, keys }: Room, { views }
       }
     }),
   );
-  return [own, ...others];
+  const followed = controller.follow?.((key) => {
+    queue.add(cacheKey(key), PRIORITY.change);
+  });
+  return [own, ...others, ...(followed === undefined ? [] : [followed])];
 }
 
 function traceOf({ metadata }: ApiObject): string {

@@ -1,26 +1,24 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
-import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
-import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
-import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
-import { keyOf } from '../../client/client.ts';
-import type { Client, ObjectKey } from '../../client/client.ts';
+import type { Client } from '../../client/client.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
-import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
+import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
-import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import type { DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
 import { isVerified } from './plan/verified.ts';
+import { createLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { requestOf } from './plan/describe.ts';
 import { planVirtualMachine } from './plan.ts';
+import type { Room } from './schedule-facts.ts';
 import { takeStep } from './take.ts';
-import { candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
+import { triggersOf } from './triggers.ts';
+import { candidateOf, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VirtualMachineControllerOptions {
@@ -29,7 +27,7 @@ export interface VirtualMachineControllerOptions {
   readonly sessions: Sessions;
 }
 
-type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World };
+type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World; readonly ledger: Ledger };
 
 interface MachineFacts {
   readonly host?: HostFact;
@@ -59,52 +57,50 @@ async function askHost({ world, sessions }: Parts, vm: VirtualMachine, round: Ro
   return { host: fact, machine: { known: true, value: answer.value.machine }, capabilities: answer.value.capabilities };
 }
 
-/** The claims that a decision about a place has to respect. */
-async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, signal: AbortSignal) {
-  if (vm.status.host === undefined) return placedIn(world, zone);
+/** Where a VM without a host might go, or the host that it claims with the claims that come before its own. */
+async function roomFor(
+  { world, ledger }: Parts,
+  vm: VirtualMachine,
+  { zone, asked, disks }: { readonly zone: string; readonly asked: MachineFacts; readonly disks: readonly DiskFact[] },
+  signal: AbortSignal,
+): Promise<Room | undefined> {
+  const { metadata, spec, status } = vm;
+  if (status.host === undefined) return spec.running && metadata.deletionTimestamp === undefined ? ledger.roomIn(zone) : undefined;
   const absent = asked.machine?.known === true && asked.machine.value === undefined;
-  if (!absent || isVerified(vm)) return [];
+  if (!absent || isVerified(vm)) return undefined;
   // At or above our own claim: whoever claimed earlier is in the view.
-  await world.machines.reached(vm.metadata.resourceVersion, signal);
-  return placedIn(world, zone, vm);
+  await world.machines.reached(metadata.resourceVersion, signal);
+  return ledger.roomBefore(vm, requestOf(vm, disks));
 }
 
 async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<VmFacts> {
-  const { world, client } = parts;
-  const { metadata, spec, status } = vm;
+  const { world, client, ledger } = parts;
+  const { metadata } = vm;
+  ledger.read(vm);
   if (shardOf(world, vm) !== round.authority.shard) {
     throw new ApiError('Conflict', `VirtualMachine ${metadata.name} is decided about in another shard now`);
   }
   const zone = zoneNameOf(vm);
   const exists = zone !== undefined && world.zones.get({ name: zone }) !== undefined;
   const [asked, disks] = await Promise.all([askHost(parts, vm, round, signal), diskFacts(world, client, vm, signal)]);
-  const chooses = exists && status.host === undefined && spec.running && metadata.deletionTimestamp === undefined;
+  const room = exists ? await roomFor(parts, vm, { zone, asked, disks }, signal) : undefined;
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
-    candidates: chooses ? candidatesIn(world, zone) : [],
-    placed: exists ? await claimsOn(world, vm, zone, asked, signal) : [],
+    ...(room !== undefined && { room }),
     ...asked,
     disks,
     ...(round.refused !== undefined && { refused: round.refused.message }),
   };
 }
 
-/** VMs that a change of another object may matter to. */
-function triggersOf(world: World): readonly Trigger[] {
-  const those = (fits: (vm: VirtualMachine) => boolean): readonly ObjectKey[] => world.machines.list().filter(fits).map(keyOf);
-  const waits = ({ status }: VirtualMachine): boolean =>
-    status.conditions.some(({ type, status: is }) => type === 'Ready' && is !== 'True');
-  const waiting = (): readonly ObjectKey[] => those((vm) => vm.status.host === undefined && waits(vm));
-  const listing = ({ metadata }: ApiObject): readonly ObjectKey[] =>
-    those((vm) => vm.metadata.namespace === metadata.namespace && vm.spec.disks.some(({ volume }) => volume === metadata.name));
-  return [
-    { kind: VolumeKind, keysOf: listing },
-    { kind: HostKind, keysOf: ({ metadata: { name } }) => [...those(({ status }) => status.host === name), ...waiting()] },
-    { kind: StoragePoolKind, keysOf: () => those(waits) },
-    { kind: PodKind, keysOf: () => those(waits) },
-    { kind: ZoneKind, keysOf: () => those(waits) },
-  ];
+/** Plans, and tells the ledger what is about to be published. */
+function decide(ledger: Ledger, vm: VirtualMachine, facts: VmFacts): VmPlan {
+  const plan = planVirtualMachine(vm, facts);
+  const { host, placementEpoch: epoch = 0 } = plan.status;
+  const looked = vm.status.host === undefined && facts.room !== undefined && facts.disks.every(({ pool }) => pool !== undefined);
+  ledger.decided(vm, { epoch, ...(host !== undefined && { host }), ...(looked && { request: requestOf(vm, facts.disks) }) });
+  return plan;
 }
 
 /** Places, makes, starts, keeps, stops and deletes virtual machines. */
@@ -114,7 +110,8 @@ export function virtualMachineController({
   sessions,
 }: VirtualMachineControllerOptions): Controller<VirtualMachine, VmFacts, VmStep, VmStatus> {
   const world = worldOf(views);
-  const parts: Parts = { world, client, sessions };
+  const ledger = createLedger(world);
+  const parts: Parts = { world, client, sessions, ledger };
   return {
     kind: VirtualMachineKind,
     finalizer: 'compute.lenticular.dev/machine',
@@ -122,7 +119,8 @@ export function virtualMachineController({
     shardOf: (vm) => shardOf(world, vm),
     endpointOf: ({ status }) => world.hosts.get({ name: status.host ?? '' })?.metadata.uid,
     observe: (vm, round, signal) => observe(parts, vm, round, signal),
-    plan: planVirtualMachine,
+    plan: (vm, facts) => decide(ledger, vm, facts),
+    follow: (wake) => ledger.follow(wake),
     async take(step, vm, round, signal) {
       await takeStep(step, { world, sessions, vm, round, cause: step.do }, signal);
     },

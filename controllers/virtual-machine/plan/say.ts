@@ -22,6 +22,8 @@ export interface Conclusion extends Verdict<VmReason> {
   /** The restartToken that it is started for; null: it is not to run. */
   readonly restartToken?: string | null;
   readonly scheduled?: Omit<Said, 'type'>;
+  /** The message at length, for the Event. */
+  readonly detail?: string;
 }
 
 const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
@@ -84,10 +86,16 @@ function restartPending(changes: readonly string[]): Said {
   return { type: 'RestartPending', status: 'True', reason: 'ChangesPending', message: `${nameList(changes)} at the next start` };
 }
 
-/** Where it is, and whether that is still what its placement asks for. */
-function placedOn({ candidate }: NonNullable<VmFacts['host']>, { pod, hostSelector }: VirtualMachine['spec']['placement']): string {
+/** Why it is where it is, as was decided, or that its placement no longer asks for that. */
+function placedOn(
+  { candidate }: NonNullable<VmFacts['host']>,
+  { pod, hostSelector }: VirtualMachine['spec']['placement'],
+  decided: string,
+): string {
+  const elsewhere = `on Host ${candidate.name}, which its placement no longer asks for: virtual machines are not moved yet`;
   const asked = (pod === undefined || pod === candidate.pod) && (hostSelector === undefined || selects(hostSelector, candidate.labels));
-  return `on Host ${candidate.name}${asked ? '' : ', which its placement no longer asks for: virtual machines are not moved yet'}`;
+  if (!asked) return elsewhere;
+  return decided === elsewhere ? `on Host ${candidate.name}` : decided;
 }
 
 function scheduledAs({ status, spec }: VirtualMachine, { host }: VmFacts, { scheduled, placement }: Conclusion): Said {
@@ -95,7 +103,7 @@ function scheduledAs({ status, spec }: VirtualMachine, { host }: VmFacts, { sche
   const before = status.conditions.find(({ type }) => type === 'Scheduled');
   if (before !== undefined && placement === undefined) {
     if (before.status === 'True' && host !== undefined) {
-      return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: placedOn(host, spec.placement) };
+      return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: placedOn(host, spec.placement, before.message) };
     }
     return { type: 'Scheduled', status: before.status, reason: before.reason, message: before.message };
   }
@@ -105,7 +113,7 @@ function scheduledAs({ status, spec }: VirtualMachine, { host }: VmFacts, { sche
 /** The plan that says a conclusion. */
 export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion): VmPlan {
   const { metadata, status, spec } = vm;
-  const { steps = [], finalizer = 'hold', lookAgainMs } = conclusion;
+  const { steps = [], finalizer = 'hold', lookAgainMs, detail } = conclusion;
   const machine = facts.machine?.known === true ? facts.machine.value : undefined;
   const kept = conclusion.placement === null ? {} : { host: status.host };
   const { host } = conclusion.placement ?? kept;
@@ -130,6 +138,7 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
     finalizer,
     steps,
     ...(lookAgainMs !== undefined && { lookAgainMs }),
-    ...(conclusion.status !== 'True' && steps.length === 0 && finalizer === 'hold' && { waitsFor: conclusion.message }),
+    ...(detail !== undefined && { detail }),
+    ...(conclusion.status !== 'True' && steps.length === 0 && finalizer !== 'release' && { waitsFor: conclusion.message }),
   };
 }

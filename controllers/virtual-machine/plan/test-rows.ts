@@ -5,6 +5,7 @@ import { stampConditions } from '../../runtime/plan.ts';
 import { planVirtualMachine, stageOf } from '../plan.ts';
 import type { Stage } from '../plan.ts';
 import type { HostCandidate, PlacedMachine } from '../schedule-facts.ts';
+import { roomOf } from '../schedule-room.ts';
 import type { DiskFact, VmFacts, VmPlan, VmReason, VmStep } from './facts.ts';
 import { macOf } from './mac.ts';
 
@@ -50,7 +51,15 @@ export const nowhere: DiskFact = {
 };
 export const neighbour: PlacedMachine = {
   ...{ uid: 'm-2', namespace: 'default', labels: {}, host: 'host-1', pod: 'rack-1', zone: 'zone-1', cpus: 15, memoryBytes: GIB },
+  keepsOff: [],
 };
+
+/** A room of these hosts, with these VMs in it. */
+export const among = (hosts: readonly HostCandidate[], machines: readonly PlacedMachine[] = []): Pick<VmFacts, 'room'> => {
+  return { room: roomOf(hosts, machines) };
+};
+/** Where nobody looks for a room. */
+export const roomless = { room: undefined as never };
 
 /** The machine of that VM, running as declared. */
 export function machine(more: Partial<Machine> = {}): Machine {
@@ -73,7 +82,7 @@ export const stopped = (stopCause: NonNullable<Machine['stopCause']>, more: Part
 /** What is known of that VM when its host, its zone and its disk are there. */
 export function facts(more: Partial<VmFacts> = {}): VmFacts {
   const capabilities = ['machine.attach-disk', 'machine.grow-disk'];
-  return { zone: 'exists', zones: [], candidates: [], placed: [], capabilities, disks: [disk], host, ...more };
+  return { zone: 'exists', zones: [], room: roomOf([candidate], []), capabilities, disks: [disk], host, ...more };
 }
 
 export const condition = (type: 'Ready' | 'Scheduled', status: 'True' | 'False' | 'Unknown', reason: VmReason) => {
@@ -109,7 +118,7 @@ export function checkRow({
   reason,
   ready = 'False',
   steps = [],
-  finalizer = 'hold',
+  finalizer = ['Homeless', 'Unplaced', 'Unverified'].includes(stage) ? 'none' : 'hold',
   phase,
   stalled,
   ...have
