@@ -43,23 +43,23 @@ const allReady = async (cloud: Cloud, kind: KindDefinition, count: number): Prom
     return Promise.resolve(ready >= count || undefined);
   });
 
-/** Counts the versions of each object that were seen after its creation. */
-function countChanges({ views }: Cloud, kind: KindDefinition): ReadonlyMap<string, number> {
+/** Counts the versions of each object that were seen after its creation, until its VM ran; a name ends in the VM's number. */
+function countChanges({ views }: Cloud, kind: KindDefinition, running: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
   const changes = new Map<string, number>();
   views.of(kind).onChange(({ old, object }) => {
-    if (old !== undefined && object !== undefined) changes.set(object.metadata.name, (changes.get(object.metadata.name) ?? 0) + 1);
+    const name = object?.metadata.name ?? '';
+    if (old === undefined || object === undefined || running.has(`vm-${name.slice(name.lastIndexOf('-') + 1)}`)) return;
+    changes.set(name, (changes.get(name) ?? 0) + 1);
   });
   return changes;
 }
 
 /** When each VM was first seen to run as declared. */
-function watchRunning({ views }: Cloud): ReadonlyMap<string, number> {
-  const running = new Map<string, number>();
+function watchRunning({ views }: Cloud, running: Map<string, number>): void {
   views.of<VirtualMachine>(VirtualMachineKind).onChange(({ object }) => {
     if (object?.status.phase !== 'Running' || !is('Ready', object) || running.has(object.metadata.name)) return;
     running.set(object.metadata.name, performance.now());
   });
-  return running;
 }
 
 async function makeMachine(cloud: Cloud, index: number): Promise<void> {
@@ -77,19 +77,23 @@ async function measure(cloud: Cloud, count: number): Promise<Readonly<Record<str
   try {
     await allReady(cloud, HostKind, HOSTS);
     await allReady(cloud, StoragePoolKind, POOLS);
-    const running = watchRunning(cloud);
-    const machineChanges = countChanges(cloud, VirtualMachineKind);
-    const volumeChanges = countChanges(cloud, VolumeKind);
+    // The counters first: the change that says that a VM runs counts too.
+    const running = new Map<string, number>();
+    const machineChanges = countChanges(cloud, VirtualMachineKind, running);
+    const volumeChanges = countChanges(cloud, VolumeKind, running);
+    watchRunning(cloud, running);
+    const before = process.threadCpuUsage();
     const start = performance.now();
     await inParallel(count, (index) => makeMachine(cloud, index));
     const created = performance.now();
     await eventually('all machines run', PATIENCE_SECONDS, () => Promise.resolve(running.size >= count || undefined));
+    const { user, system } = process.threadCpuUsage(before);
     const [ended, machines] = [Math.max(...running.values()), latencyOf([...machineChanges.values()])];
-    await allReady(cloud, VolumeKind, 2 * count);
     const volumes = latencyOf([...volumeChanges.values()]);
     return {
       runningPerSecond: (count * 1_000) / (ended - start),
       createSeconds: (created - start) / 1_000,
+      cpuMsPerMachine: (user + system) / 1_000 / count,
       ...{ machineChanges: machines.p50, machineChangesMost: machines.max },
       ...{ volumeChanges: volumes.p50, volumeChangesMost: volumes.max },
     };
@@ -106,8 +110,8 @@ export const PROVISION: OwnWorkload = {
   rounds: 3,
   targets: [
     { says: 'VMs to Running >= 150/s', figure: 'runningPerSecond', of: 'absolute', atLeast: 150, only: 'ours-sqlite' },
-    { says: 'changes of a VM, median <= 6', figure: 'machineChanges', of: 'absolute', atMost: 6, only: 'ours-sqlite' },
-    { says: 'changes of a volume, median <= 4', figure: 'volumeChanges', of: 'absolute', atMost: 4, only: 'ours-sqlite' },
+    { says: 'changes of a VM <= 6', figure: 'machineChangesMost', of: 'absolute', atMost: 6, only: 'ours-sqlite' },
+    { says: 'changes of a volume until its VM runs <= 4', figure: 'volumeChangesMost', of: 'absolute', atMost: 4, only: 'ours-sqlite' },
   ],
   async run(folder, { scale }) {
     const cloud = await openCloud(folder);

@@ -25,7 +25,7 @@ function walked(world: ManualWorld, zone: string): Room {
     return [
       {
         ...{ uid: metadata.uid, namespace: 'default', labels: metadata.labels ?? {}, host: status.host, pod: host?.pod ?? '' },
-        ...{ zone: host?.zone ?? '', cpus: spec.cpus, memoryBytes: bytesOf(spec.memory) },
+        ...{ zone: host?.zone ?? status.zone ?? '', cpus: spec.cpus, memoryBytes: bytesOf(spec.memory) },
         keepsOff: spec.placement.antiAffinity.filter(({ mode }) => mode === 'Required'),
       },
     ];
@@ -92,7 +92,7 @@ function play(world: ManualWorld, ledger: Ledger, events: readonly Event[]): voi
   let version = 1;
   const put = (name: string, spec: object, status: object, labels: Readonly<Record<string, string>>, how: number): VirtualMachine => {
     version += 1;
-    return machineObject(name, spec, status, { uid: `uid-${name}-${Math.floor(how / 6)}`, version, labels });
+    return machineObject(name, spec, status, { uid: `uid-${name}-${Math.floor(how / 6)}`, version, generation: version, labels });
   };
   const objects = {
     zone: (which: number, how: number) => {
@@ -122,7 +122,15 @@ function play(world: ManualWorld, ledger: Ledger, events: readonly Event[]): voi
     else if (what === 'drop-host') world.hosts.drop({ name: `h-${which}` });
     else if (what === 'drop-pod') world.pods.drop({ name: `p-${which % 4}` });
     else if (what === 'remove') world.machines.drop({ namespace: 'default', name });
-    else if (what === 'withdraw') world.machines.put(put(name, spec, { placementEpoch: epoch }, labels, how));
+    else if (what === 'verify' && seen?.status.host !== undefined) {
+      version += 1;
+      const metadata = {
+        ...seen.metadata,
+        resourceVersion: String(version),
+        labels: how % 2 === 0 ? labels : (seen.metadata.labels ?? {}),
+      };
+      world.machines.put({ ...seen, metadata, status: { ...seen.status, conditions: [scheduled('True')] } });
+    } else if (what === 'withdraw') world.machines.put(put(name, spec, { placementEpoch: epoch }, labels, how));
     else if (what === 'read') {
       // Somebody's round reads a version, acts on it, and only then the view is told.
       const read = put(name, spec, how % 2 === 0 ? claimed : { placementEpoch: epoch }, labels, how);
@@ -199,6 +207,16 @@ describe('The ledger', () => {
     expect([decide(ledger, big), decide(ledger, other)]).toEqual(['h-0', undefined]);
     ledger.read(big);
     expect(decide(ledger, other)).toBe('h-0');
+  });
+
+  test('what was read of a VM counts, whatever older the view tells afterwards', () => {
+    const { world, ledger } = small();
+    world.hosts.put(hostObject('h-0', { pod: 'p-0' }));
+    const before = machineObject('m', {}, {}, { version: 1 });
+    world.machines.put(before);
+    ledger.read(machineObject('m', {}, { host: 'h-0', placementEpoch: 1, conditions: [scheduled('Unknown')] }, { version: 3 }));
+    world.machines.put(machineObject('m', {}, {}, { version: 2, labels: { app: 'a' } }));
+    expect(ledger.roomIn('z-0').columns.freeCpus[0]).toBe(14);
   });
 
   test('wakes as many as have room when a VM goes, the oldest first, and none of ten thousand others', () => {

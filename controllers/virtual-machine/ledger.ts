@@ -46,6 +46,8 @@ export interface Decision {
 /** A VM's place. */
 interface Claim {
   readonly placed: PlacedMachine;
+  /** The zone that it was given, which counts while its host is not there. */
+  readonly zone: string;
   readonly version: bigint;
   readonly verified: boolean;
   /** An object says so; else it is about to be published. */
@@ -62,6 +64,13 @@ interface Slot {
   text: string;
 }
 
+interface Heard {
+  readonly version: bigint;
+  readonly generation: number;
+  readonly epoch: number;
+  readonly claim?: Claim;
+}
+
 interface State {
   readonly world: World;
   readonly slots: Map<string, Slot>;
@@ -69,7 +78,7 @@ interface State {
   readonly index: NeighbourIndex;
   readonly waiting: WaitingList;
   /** What objects say of each VM, by uid. */
-  readonly heard: Map<string, { readonly version: bigint; readonly epoch: number; readonly claim?: Claim }>;
+  readonly heard: Map<string, Heard>;
   /** What is about to be published. */
   readonly expected: Map<string, { readonly epoch: number; readonly claim: Claim }>;
   /** What counts: what is expected, or else what was heard. */
@@ -89,15 +98,14 @@ function zoneOf({ zones, index }: State, name: string): ZoneRoom {
   return known;
 }
 
-function placedOn(state: State, { metadata, spec, status }: VirtualMachine, host: string): PlacedMachine {
-  const place = slotOf(state, host).place?.host;
+/** What a VM takes of a host; where that is comes later. */
+function placedOn({ metadata, spec }: VirtualMachine, host: string): PlacedMachine {
   return {
     uid: metadata.uid,
     namespace: metadata.namespace ?? '',
     labels: metadata.labels ?? {},
     host,
-    pod: place?.pod ?? '',
-    zone: place?.zone ?? status.zone ?? '',
+    ...{ pod: '', zone: '' },
     cpus: spec.cpus,
     memoryBytes: bytesOf(spec.memory),
     keepsOff: spec.placement.antiAffinity.filter(({ mode }) => mode === 'Required'),
@@ -126,7 +134,20 @@ function leave(state: State, { placed }: Claim): void {
   if (slot.machines.size === 0 && slot.place === undefined) state.slots.delete(slot.name);
 }
 
-const sameText = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+function isSame(one: PlacedMachine, other: PlacedMachine): boolean {
+  const size = one.cpus === other.cpus && one.memoryBytes === other.memoryBytes;
+  if (!size || one.host !== other.host || one.pod !== other.pod || one.zone !== other.zone) return false;
+  const rest = ({ labels, keepsOff }: PlacedMachine): string => JSON.stringify([labels, keepsOff]);
+  return (one.labels === other.labels && one.keepsOff === other.keepsOff) || rest(one) === rest(other);
+}
+
+/** A claim where its host is now. */
+function seated(state: State, claim: Claim): Claim {
+  const { placed } = claim;
+  const host = state.slots.get(placed.host)?.place?.host;
+  const [pod, zone] = [host?.pod ?? '', host?.zone ?? claim.zone];
+  return placed.pod === pod && placed.zone === zone ? claim : { ...claim, placed: { ...placed, pod, zone } };
+}
 
 /** Makes what counts of a VM what is expected or, once objects say as much or more, what they say. */
 function settle(state: State, uid: string): void {
@@ -134,9 +155,10 @@ function settle(state: State, uid: string): void {
   const said = state.heard.get(uid);
   const waits = expected.get(uid);
   if (waits !== undefined && (said === undefined || said.epoch >= waits.epoch)) expected.delete(uid);
-  const next = expected.get(uid)?.claim ?? said?.claim;
+  const claim = expected.get(uid)?.claim ?? said?.claim;
+  const next = claim === undefined ? undefined : seated(state, claim);
   const before = claims.get(uid);
-  if (before !== undefined && next !== undefined && sameText(before.placed, next.placed)) {
+  if (before !== undefined && next !== undefined && isSame(before.placed, next.placed)) {
     const kept = { ...next, placed: before.placed };
     claims.set(uid, kept);
     slotOf(state, kept.placed.host).machines.set(uid, kept);
@@ -151,14 +173,28 @@ function settle(state: State, uid: string): void {
   if (before !== undefined) released(state, before.placed);
 }
 
+/** What a VM takes where it is; that of before, where nothing of it was declared or labelled anew. */
+function placedAs(state: State, vm: VirtualMachine, host: string): PlacedMachine {
+  const { uid, generation, labels = {} } = vm.metadata;
+  const before = state.heard.get(uid);
+  const known = before?.claim?.placed;
+  if (known?.host !== host || before?.generation !== generation) return placedOn(vm, host);
+  const names = Object.keys(labels);
+  const isLabelled = names.length === Object.keys(known.labels).length && names.every((name) => known.labels[name] === labels[name]);
+  return isLabelled ? known : placedOn(vm, host);
+}
+
 function hear(state: State, vm: VirtualMachine): void {
   const { metadata, status } = vm;
+  const { uid, generation } = metadata;
   const version = BigInt(metadata.resourceVersion);
-  if ((state.heard.get(metadata.uid)?.version ?? -1n) >= version) return;
+  if ((state.heard.get(uid)?.version ?? -1n) >= version) return;
   const { host, placementEpoch: epoch = 0 } = status;
-  const claim = host === undefined ? {} : { claim: { placed: placedOn(state, vm, host), version, verified: isVerified(vm), heard: true } };
-  state.heard.set(metadata.uid, { version, epoch, ...claim });
-  settle(state, metadata.uid);
+  const claimed = (name: string): Claim => {
+    return { placed: placedAs(state, vm, name), zone: status.zone ?? '', version, verified: isVerified(vm), heard: true };
+  };
+  state.heard.set(uid, { version, generation, epoch, ...(host !== undefined && { claim: claimed(host) }) });
+  settle(state, uid);
 }
 
 function forget(state: State, { metadata: { uid } }: VirtualMachine): void {
@@ -227,27 +263,20 @@ function refresh(state: State, name: string, host: Host | undefined): void {
     zone.put(slot.place);
     zone.changed(slot.place);
   }
-  if (candidate !== undefined && (before?.pod !== candidate.pod || before.zone !== candidate.zone)) moveAll(state, slot, candidate);
+  moveAll(state, slot);
   offer(state, slot);
   if (candidate === undefined && slot.machines.size === 0) state.slots.delete(name);
 }
 
-/** Makes the VMs of a host count where the host now is. */
-function moveAll(
-  { index, claims, heard, expected }: State,
-  { machines }: Slot,
-  { pod, zone }: { readonly pod: string; readonly zone: string },
-): void {
+/** Makes the VMs of a host count where it is now. */
+function moveAll(state: State, { machines }: Slot): void {
   for (const [uid, claim] of machines) {
-    const moved = { ...claim, placed: { ...claim.placed, pod, zone } };
-    index.remove(claim.placed);
-    index.add(moved.placed);
+    const moved = seated(state, claim);
+    if (moved === claim) continue;
+    state.index.remove(claim.placed);
+    state.index.add(moved.placed);
     machines.set(uid, moved);
-    claims.set(uid, moved);
-    const said = heard.get(uid);
-    if (claim.heard && said !== undefined) heard.set(uid, { ...said, claim: moved });
-    const waits = expected.get(uid);
-    if (!claim.heard && waits !== undefined) expected.set(uid, { ...waits, claim: moved });
+    state.claims.set(uid, moved);
   }
 }
 
@@ -255,7 +284,8 @@ function decided(state: State, vm: VirtualMachine, { host, epoch, request }: Dec
   const { uid, resourceVersion, creationTimestamp } = vm.metadata;
   const wokenFor = state.waiting.remove(uid);
   if (host !== undefined && epoch > (vm.status.placementEpoch ?? 0)) {
-    const claim = { placed: placedOn(state, vm, host), version: BigInt(resourceVersion), verified: false, heard: false };
+    const zone = vm.status.zone ?? vm.spec.placement.zone ?? '';
+    const claim = { placed: placedOn(vm, host), zone, version: BigInt(resourceVersion), verified: false, heard: false };
     state.expected.set(uid, { epoch, claim });
     settle(state, uid);
   }
