@@ -66,6 +66,18 @@ const all = (what: string, found: ReadonlyMap<string, number>, count: number): P
 const make = (cloud: Cloud, name: string, index: number): Promise<unknown> =>
   cloud.create(VirtualMachineKind, name, machine(index), 'default');
 
+const QUIET_MS = 500;
+
+/** Resolves when no VM has changed for a while. */
+async function quiet({ views }: Cloud): Promise<void> {
+  let lastMs = performance.now();
+  const stop = views.of(VirtualMachineKind).onChange(() => {
+    lastMs = performance.now();
+  });
+  await eventually('the burst is over', PATIENCE_SECONDS, () => Promise.resolve(performance.now() - lastMs > QUIET_MS || undefined));
+  stop();
+}
+
 /** Creates at a rate, whatever becomes of them; returns when each was acknowledged. */
 async function createAtRate(cloud: Cloud, seconds: number): Promise<ReadonlyMap<string, number>> {
   const acknowledged = new Map<string, number>();
@@ -101,6 +113,7 @@ async function measure(cloud: Cloud, scale: number): Promise<Readonly<Record<str
     const placedAt = Math.max(...watched.placed.values());
     await all('the burst is verified', watched.verified, burst);
     const verifiedAt = Math.max(...watched.verified.values());
+    await quiet(cloud);
     const acknowledged = await createAtRate(cloud, scaled(SECONDS, scale, 2));
     await all('the others are placed', watched.placed, burst + acknowledged.size);
     const waits = [...acknowledged].map(([name, from]) => Math.max(0, (watched.placed.get(name) ?? Number.NaN) - from));
