@@ -31,8 +31,9 @@ export interface RateJob {
   readonly watch?: {
     readonly path: string;
     readonly watchers: number;
-    /** Watchers that read nothing, and have been sent so many changes before as make them hang. */
+    /** Watchers that read nothing. */
     readonly stalled: number;
+    /** Changes before the writes: so many that watchers which read nothing hang. */
     readonly filling: number;
   };
 }

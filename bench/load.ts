@@ -119,7 +119,7 @@ async function fill({ target, shape }: RateJob, count: number): Promise<void> {
 }
 
 async function atRate(job: RateJob): Promise<Outcome> {
-  const { path, watchers: healthy, stalled } = job.watch ?? { path: '', watchers: 0, stalled: 0 };
+  const { path, watchers: healthy, stalled, filling } = job.watch ?? { path: '', watchers: 0, stalled: 0, filling: 0 };
   const watching = await openAll(job, healthy);
   const hanging = await openAll(job, stalled);
   const connections = await openAll(job, job.connections);
@@ -130,9 +130,9 @@ async function atRate(job: RateJob): Promise<Outcome> {
     await connection.stream(request, () => undefined);
     connection.stall();
   }
-  if (watchers !== undefined) await begun(watchers);
-  if (job.watch !== undefined && job.watch.filling > 0 && watchers !== undefined) {
-    await fill(job, job.watch.filling);
+  if (watchers !== undefined) {
+    await begun(watchers);
+    if (filling > 0) await fill(job, filling);
     await begun(watchers);
   }
   const tally = newTally();

@@ -10,10 +10,10 @@ export interface MachineState {
   readonly fsyncPerSecond: number;
 }
 
-const PROBE_MS = 1_000;
+const PROBE_MS = 250;
 const PROBE_BYTES = 2_048;
 
-/** Writes and syncs for one second. */
+/** Writes and syncs for a quarter of a second. */
 export function machineState(folder: string): MachineState {
   const path = join(folder, 'fsync-probe');
   const file = openSync(path, 'w');

@@ -94,22 +94,23 @@ function peerProgram(): string {
 }
 
 async function measure(
-  { workload, side, folder, round }: Omit<Measured, 'machine' | 'workload'> & { readonly workload: Line; readonly folder: string },
+  { workload, side, folder, round }: Pick<Measured, 'side' | 'round'> & { readonly workload: Line; readonly folder: string },
   run: () => Promise<Sample>,
 ): Promise<Measured> {
   const about = { workload: workload.id, round, side, machine: machineState(folder) };
+  const start = performance.now();
+  const took = (): number => (performance.now() - start) / 1_000;
   try {
     const sample = await run();
     const figures = Object.entries(sample).map(([name, value]) => `${name} ${number(value)}`);
     const { load, fsyncP50Ms } = about.machine;
-    console.log(
-      `${workload.id} round ${about.round} ${side.padEnd(11)} load ${number(load)} fsync ${number(fsyncP50Ms)} ms | ${figures.join(', ')}`,
-    );
-    return { ...about, sample };
+    const state = `${number(took())} s load ${number(load)} fsync ${number(fsyncP50Ms)} ms`;
+    console.log(`${workload.id} round ${about.round} ${side.padEnd(11)} ${state} | ${figures.join(', ')}`);
+    return { ...about, seconds: took(), sample };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
     console.log(`${workload.id} round ${about.round} ${side}: FAILED: ${failure}`);
-    return { ...about, failure };
+    return { ...about, seconds: took(), failure };
   }
 }
 

@@ -12,7 +12,7 @@ export const GET: Workload = {
   async run(side, { objects, scale }) {
     const before = await side.etcdCounter('grpc_server_handled_total', 'grpc_method="Range"');
     const shape = { verb: 'get', namespace: FILLED, objects } as const;
-    const got = sound(await side.load({ kind: 'closed', shape, clients: 64, seconds: scaled(3, scale) }));
+    const got = sound(await side.load({ kind: 'closed', shape, clients: 64, seconds: scaled(2, scale) }));
     const after = await side.etcdCounter('grpc_server_handled_total', 'grpc_method="Range"');
     return {
       perSecond: got.requests / got.seconds,

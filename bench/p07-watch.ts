@@ -16,7 +16,7 @@ export const WATCH: Workload = {
     await makeMachines(side, namespace, objects);
     const sample: Record<string, number> = {};
     for (const watchers of [1, 100]) {
-      const seconds = scaled(3, scale, 2);
+      const seconds = scaled(2.5, scale, 2);
       const { events, requests, seconds: took } = await watchedWrites(side, { namespace, objects, perSecond: 500, seconds, watchers });
       sample[`p50of${watchers}`] = events.latency.p50;
       sample[`p99of${watchers}`] = events.latency.p99;

@@ -13,7 +13,7 @@ export const STALLED: Workload = {
   peerRounds: 1,
   targets: [{ says: '<= 1 ms added at p99', figure: 'addedMs', of: 'absolute', atMost: 1 }],
   async run(side, { round, scale }) {
-    const writes = { namespace: `p9-${round}`, objects: 100, perSecond: 200, seconds: scaled(6, scale, 3), watchers: 1 };
+    const writes = { namespace: `p9-${round}`, objects: 100, perSecond: 400, seconds: scaled(3, scale, 2), watchers: 1 };
     const stalled = { ...writes, namespace: `p9-${round}-stalled`, stalled: 100, filling: FILLING };
     for (const { namespace, objects } of [writes, stalled]) await makeMachines(side, namespace, objects);
     const alone = await watchedWrites(side, writes);

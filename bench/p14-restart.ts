@@ -6,6 +6,8 @@ export const RESTART: Workload = {
   title: 'kill -9 with 100k objects, start again',
   on: 'filled',
   rounds: 2,
+  // It takes most of a minute.
+  peerRounds: 1,
   targets: [
     { says: 'ready <= 5 s', figure: 'seconds', of: 'absolute', atMost: 5 },
     { says: 'ready <= 0.7x', figure: 'seconds', of: 'ratio', atMost: 0.7 },

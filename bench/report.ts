@@ -9,6 +9,8 @@ export interface Measured {
   readonly round: number;
   readonly side: SideName;
   readonly machine: MachineState;
+  /** How long it took. */
+  readonly seconds: number;
   /** Absent where the workload failed on this side; `failure` says how. */
   readonly sample?: Sample;
   readonly failure?: string;

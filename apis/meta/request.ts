@@ -20,8 +20,8 @@ export interface ApiRequest {
 
 /** A complete answer. `body` is a JSON value that nobody changes afterwards, or text where the content type is not JSON, or bytes. */
 export interface ApiResponse {
-  /** The same body as JSON text, piece by piece, where it is kept as text: then nobody needs to make `body` first. */
-  readonly pieces?: () => Iterable<string>;
+  /** The same body as JSON in UTF-8, piece by piece, where it is kept as text: then nobody needs to make `body` first. */
+  readonly pieces?: () => Iterable<Uint8Array>;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: unknown;

@@ -53,7 +53,7 @@ export async function sendResponse(
   const first = pieces.next();
   if (first.done === true) throw new ApiError('InternalError', 'an answer had no pieces');
   const second = pieces.next();
-  if (second.done === true) await sendBytes(response, answer.status, headers, Buffer.from(first.value), signal);
+  if (second.done === true) await sendBytes(response, answer.status, headers, bytesOf(first.value, ''), signal);
   else await sendPieces(response, { status: answer.status, headers, begin: [first.value, second.value], rest: pieces }, options, signal);
 }
 
@@ -93,8 +93,8 @@ function zipInto(response: ServerResponse): Writable {
 interface Pieces {
   readonly status: number;
   readonly headers: Record<string, string>;
-  readonly begin: readonly string[];
-  readonly rest: Iterator<string>;
+  readonly begin: readonly Uint8Array[];
+  readonly rest: Iterator<Uint8Array>;
 }
 
 /** Writes a long answer piece by piece, no faster than the client reads, and lets others have their turn between two pieces. */
@@ -119,7 +119,7 @@ async function sendPieces(
   })();
   for (const piece of all) {
     if (signal.aborted || response.destroyed) break;
-    if (!sink.write(Buffer.from(piece))) await drained(sink, options, signal);
+    if (!sink.write(piece)) await drained(sink, options, signal);
     else await turn();
   }
   sink.end();

@@ -112,6 +112,7 @@ async function expectRefused(store: Store): Promise<void> {
   await expect(store.get('/before/1', signal)).rejects.toMatchObject(refused);
   await expect(store.list('', signal)).rejects.toMatchObject(refused);
   await expect(store.recall(10, signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+  await expect(store.outline?.(signal)[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
   await expect(store.write({ do: 'create', key: '/before/k', value: '' }, signal)).rejects.toMatchObject(refused);
 }
 

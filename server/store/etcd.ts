@@ -126,16 +126,14 @@ class EtcdStore implements Store {
     return pair === undefined ? undefined : this.#parts.codec.object(pair);
   }
 
-  async list(prefix: string, signal: AbortSignal): Promise<StoredList> {
-    await this.#read((client) => this.#verified(client), signal);
-    return this.#read((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
+  list(prefix: string, signal: AbortSignal): Promise<StoredList> {
+    return this.#fenced((client) => listEtcd(client, this.#parts.codec, prefix, signal), signal);
   }
 
   async *recall(changes: number, signal: AbortSignal): AsyncGenerator<StoredList, void, undefined> {
-    await this.#read((client) => this.#verified(client), signal);
     const pages = recallEtcd(this.#parts.client, this.#parts.codec, changes, signal);
     for (;;) {
-      const next = await this.#read(() => pages.next(), signal);
+      const next = await this.#fenced(() => pages.next(), signal);
       if (next.done === true) return;
       yield next.value;
     }
@@ -148,7 +146,7 @@ class EtcdStore implements Store {
     let revision: string | undefined;
     for (;;) {
       const request = { ...range, key, limit: GREATEST_PAGE, keys_only: true, ...(revision === undefined ? {} : { revision }) };
-      const page = await this.#read((client) => readPage(client, request), signal);
+      const page = await this.#fenced((client) => readPage(client, request), signal);
       revision ??= page.header.revision;
       const places = page.kvs.map((pair) => ({ key: codec.name(pair), upTo: lastOf(pair.mod_revision, codec) }));
       yield { resourceVersion: lastOf(revision, codec), places };
@@ -213,6 +211,13 @@ class EtcdStore implements Store {
     const found = await client.read((kv, call) => kv.range({ key }, call));
     if (found.kvs[0]?.value.equals(value) !== true) throw otherInstallation();
     return found;
+  }
+
+  /** An answer that is handed out only when etcd is found to be the one that was opened after it was given. */
+  async #fenced<T>(call: (client: EtcdClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const answer = await this.#read(call, signal);
+    await this.#read((client) => this.#verified(client), signal);
+    return answer;
   }
 
   #read<T>(call: (client: EtcdClient) => Promise<T>, signal: AbortSignal): Promise<T> {

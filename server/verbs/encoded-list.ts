@@ -16,20 +16,28 @@ export interface ItemShape {
 /** Characters of one piece: long enough to be cheap, short enough that nobody waits for it. */
 const PIECE = 256 * 1024;
 
-function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<string> {
-  let parts = [JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2)];
+/** Bytes of just the size that is needed, and no string as long as a piece: it would outlive the collections of young garbage. */
+function encode(texts: readonly string[]): Uint8Array {
+  const piece = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
+  let length = 0;
+  for (const text of texts) length += piece.write(text, length);
+  return piece;
+}
+
+function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemShape): Iterable<Uint8Array> {
+  let texts = [JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2)];
   let length = 0;
   for (const [index, entry] of entries.entries()) {
     const item = text(entry);
-    parts.push(index === 0 ? item : `,${item}`);
+    texts.push(index === 0 ? item : `,${item}`);
     length += item.length;
     if (length < PIECE) continue;
-    yield parts.join('');
-    parts = [];
+    yield encode(texts);
+    texts = [];
     length = 0;
   }
-  parts.push(']}');
-  yield parts.join('');
+  texts.push(']}');
+  yield encode(texts);
 }
 
 /** A list as an answer whose items are made one by one while it is sent. */

@@ -16,6 +16,6 @@ export async function getObject({ registry }: Services, { target, query }: Call,
     get body() {
       return objectIn(resource, entry);
     },
-    pieces: () => [textIn(resource, entry)],
+    pieces: () => [Buffer.from(textIn(resource, entry))],
   };
 }
