@@ -9,7 +9,7 @@ import { number, tableOf, verdicts, type Measured } from './report.ts';
 import { fill } from './fill.ts';
 import { endWithUs } from './processes.ts';
 import { startSide, type Side, type SideName } from './side.ts';
-import type { Circumstances, Sample, Workload } from './workload.ts';
+import type { Circumstances, PartWorkload, Sample, Where, Workload } from './workload.ts';
 import { CREATE } from './p01-create.ts';
 import { UPDATE } from './p02-update.ts';
 import { SELECTORS } from './p05-selectors.ts';
@@ -17,6 +17,7 @@ import { MEMORY } from './p06-memory.ts';
 import { WATCH } from './p07-watch.ts';
 import { FAN_OUT } from './p08-fan-out.ts';
 import { STALLED } from './p09-stalled.ts';
+import { QUEUE } from './p10-queue.ts';
 import { RESTART } from './p14-restart.ts';
 import { LEASES_RENEWED } from './p15-leases.ts';
 import { GET } from './p03-get.ts';
@@ -25,16 +26,28 @@ import { LIST } from './p04-list.ts';
 // npm run bench -- [--only P1,P4] [--rounds 5] [--scale 1] [--objects 100000]
 
 // Memory first: what long lists leave behind would count.
-const WORKLOADS: readonly Workload[] = [MEMORY, GET, LIST, SELECTORS, RESTART, CREATE, UPDATE, WATCH, STALLED, FAN_OUT, LEASES_RENEWED];
+const WORKLOADS: readonly (Workload | PartWorkload)[] = [
+  MEMORY,
+  GET,
+  LIST,
+  SELECTORS,
+  RESTART,
+  CREATE,
+  UPDATE,
+  WATCH,
+  STALLED,
+  FAN_OUT,
+  LEASES_RENEWED,
+  QUEUE,
+];
 const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
 const OUT = join(import.meta.dirname, 'out');
 
 interface Options {
-  readonly workloads: readonly Workload[];
+  readonly workloads: readonly (Workload | PartWorkload)[];
   readonly rounds: number;
   readonly objects: number;
   readonly scale: number;
-  readonly peerProgram: string;
 }
 
 /** A mistake of whoever started the program, told without a stack. */
@@ -59,7 +72,6 @@ function readOptions(): Options {
     rounds: Math.ceil(positive('rounds', values.rounds)),
     scale,
     objects: Math.max(1_000, Math.round(100_000 * scale)),
-    peerProgram: peerProgram(),
   };
 }
 
@@ -75,19 +87,23 @@ function peerProgram(): string {
   return program;
 }
 
-async function measure(workload: Workload, side: Side, folder: string, circumstances: Circumstances): Promise<Measured> {
-  const about = { workload: workload.id, round: circumstances.round, side: side.name, machine: machineState(folder) };
+async function measure(
+  { id, side, run }: { readonly id: string; readonly side: Where; readonly run: () => Promise<Sample> },
+  folder: string,
+  circumstances: Circumstances,
+): Promise<Measured> {
+  const about = { workload: id, round: circumstances.round, side, machine: machineState(folder) };
   try {
-    const sample: Sample = await workload.run(side, circumstances);
+    const sample = await run();
     const figures = Object.entries(sample).map(([name, value]) => `${name} ${number(value)}`);
     const { load, fsyncP50Ms } = about.machine;
     console.log(
-      `${workload.id} round ${about.round} ${side.name.padEnd(11)} load ${number(load)} fsync ${number(fsyncP50Ms)} ms | ${figures.join(', ')}`,
+      `${id} round ${about.round} ${side.padEnd(11)} load ${number(load)} fsync ${number(fsyncP50Ms)} ms | ${figures.join(', ')}`,
     );
     return { ...about, sample };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    console.log(`${workload.id} round ${about.round} ${side.name}: FAILED: ${failure}`);
+    console.log(`${id} round ${about.round} ${side}: FAILED: ${failure}`);
     return { ...about, failure };
   }
 }
@@ -109,7 +125,7 @@ async function endAll(sides: readonly Side[]): Promise<void> {
 
 /** Runs workloads on the same sides: side after side in each round, so that what disturbs the machine disturbs all alike. */
 async function runOn(workloads: readonly Workload[], filled: boolean, folder: string, options: Options): Promise<readonly Measured[]> {
-  const sides = await startAll(folder, options.peerProgram);
+  const sides = await startAll(folder, peerProgram());
   const measured: Measured[] = [];
   try {
     if (filled) for (const side of sides) console.log(`filled ${side.name}: ${await fill(side, options.objects)}`);
@@ -117,7 +133,9 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
       for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
         for (const side of sides) {
           if (side.name === 'peer' && round > (workload.peerRounds ?? Infinity)) continue;
-          measured.push(await measure(workload, side, folder, { ...options, round }));
+          const circumstances = { ...options, round };
+          const run = (): Promise<Sample> => workload.run(side, circumstances);
+          measured.push(await measure({ id: workload.id, side: side.name, run }, folder, circumstances));
         }
       }
     }
@@ -127,15 +145,29 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
   return measured;
 }
 
+/** Runs workloads that need no server. */
+async function runParts(workloads: readonly PartWorkload[], folder: string, options: Options): Promise<readonly Measured[]> {
+  const measured: Measured[] = [];
+  for (const workload of workloads) {
+    for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
+      const circumstances = { ...options, round };
+      measured.push(await measure({ id: workload.id, side: 'part', run: () => workload.run(circumstances) }, folder, circumstances));
+    }
+  }
+  return measured;
+}
+
 async function bench(options: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'lenticular-bench-'));
   endWithUs(folder);
   const measured: Measured[] = [];
   try {
-    const filled = options.workloads.filter(({ on }) => on === 'filled');
+    const served = options.workloads.filter((one) => one.on !== 'nothing');
+    const filled = served.filter(({ on }) => on === 'filled');
     if (filled.length > 0) measured.push(...(await runOn(filled, true, folder, options)));
-    for (const workload of options.workloads.filter(({ on }) => on === 'fresh'))
-      measured.push(...(await runOn([workload], false, folder, options)));
+    for (const workload of served.filter(({ on }) => on === 'fresh')) measured.push(...(await runOn([workload], false, folder, options)));
+    const parts = options.workloads.filter((one) => one.on === 'nothing');
+    measured.push(...(await runParts(parts, folder, options)));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

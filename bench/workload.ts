@@ -1,5 +1,5 @@
 import type { Outcome } from './jobs.ts';
-import type { Side } from './side.ts';
+import type { Side, SideName } from './side.ts';
 
 /** Named figures of one side in one round. */
 export type Sample = Readonly<Record<string, number>>;
@@ -39,6 +39,19 @@ export interface Workload {
   readonly peerRounds?: number;
   run(side: Side, circumstances: Circumstances): Promise<Sample>;
 }
+
+/** A line of the table that needs no server: what is measured is a part of ours, in the bench's own process. */
+export interface PartWorkload {
+  readonly id: string;
+  readonly title: string;
+  readonly targets: readonly Target[];
+  readonly on: 'nothing';
+  readonly rounds?: number;
+  run(circumstances: Circumstances): Promise<Sample>;
+}
+
+/** Where a figure was measured. */
+export type Where = SideName | 'part';
 
 /** The namespace that filled sides hold their objects in, and that of the first tenth of them. */
 export const FILLED = 'bench-100k';

@@ -32,7 +32,7 @@ describe('a device that hangs', () => {
     await room.pause(50);
     expect(most).toBeLessThanOrEqual(8);
     const why = started.shard.view().Zone?.parked.find(({ key }) => key.startsWith('/bad-'))?.why;
-    expect(why).toBe('as many calls as its device may have are under way');
+    expect(why).toBe('as many calls as Host bad takes are under way');
   });
 
   test('of which there are many at once, each with objects, does not stop those that answer', async () => {

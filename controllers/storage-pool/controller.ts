@@ -14,7 +14,7 @@ import type { ObjectKey } from '../../client/client.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
 import { planStoragePool } from './plan.ts';
 import type { StoragePoolFacts, StoragePoolStep } from './plan.ts';
@@ -98,7 +98,7 @@ export function storagePoolController({
       { kind: VolumeKind, keysOf: (object) => ofVolume(object as unknown as Volume) },
     ],
     shardOf: (pool) => zoneOf(world, pool) ?? 'global',
-    endpointOf: ({ metadata }) => metadata.uid,
+    endpointOf,
     observe: (pool, round, signal) => observe(world, sessions, pool, round, signal),
     plan: planStoragePool,
     // Its only step is to forget the endpoint.

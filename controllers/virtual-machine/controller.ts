@@ -13,7 +13,7 @@ import type { Client, ObjectKey } from '../../client/client.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
-import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, checkIdentity, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
 import type { HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
@@ -120,7 +120,10 @@ export function virtualMachineController({
     finalizer: 'compute.lenticular.dev/machine',
     triggers: triggersOf(world),
     shardOf: (vm) => shardOf(world, vm),
-    endpointOf: ({ status }) => world.hosts.get({ name: status.host ?? '' })?.metadata.uid,
+    endpointOf({ status }) {
+      const host = world.hosts.get({ name: status.host ?? '' });
+      return host && endpointOf(host);
+    },
     observe: (vm, round, signal) => observe(parts, vm, round, signal),
     plan: planVirtualMachine,
     async take(step, vm, round, signal) {

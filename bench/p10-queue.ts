@@ -1,0 +1,169 @@
+import { ZoneKind } from '../apis/infra/v1alpha1/zone/kind.ts';
+import { createRecorder } from '../client/recorder.ts';
+import { createClient } from '../client/api-client.ts';
+import type { Client, NewObject } from '../client/client.ts';
+import type { AnyController } from '../controllers/runtime/controller.ts';
+import { createQueue, PRIORITY } from '../controllers/runtime/queue.ts';
+import { createShard, type Shard } from '../controllers/runtime/shard.ts';
+import { createViews } from '../controllers/runtime/views.ts';
+import { ADMIN, openBench, REAL_CLOCK, zone } from '../test/api-bench.ts';
+import { latencyOf } from './jobs.ts';
+import { median } from './statistics.ts';
+import { scaled, type PartWorkload } from './workload.ts';
+
+const KEYS = 1_000;
+const TRIES = 50;
+const OBJECTS = 100_000;
+const NEW_PER_SECOND = 10;
+const MAKERS = 64;
+/** Longer than any settled object waits for its next look. */
+const RESYNC_MS = 400_000;
+
+/** Adds keys, works on each and lets it go; in milliseconds for all. */
+async function queueOnce(): Promise<number> {
+  const queue = createQueue(REAL_CLOCK);
+  const ending = new AbortController();
+  let left = KEYS;
+  const beganMs = performance.now();
+  const all = new Promise<void>((resolve) => {
+    const work = (): Promise<{ readonly next: 'drop' }> => {
+      if ((left -= 1) === 0) resolve();
+      return Promise.resolve({ next: 'drop' });
+    };
+    for (let index = 0; index < KEYS; index += 1) queue.add(`/object-${String(index)}`, PRIORITY.change);
+    void queue.run(work, ending.signal);
+  });
+  await all;
+  const tookMs = performance.now() - beganMs;
+  ending.abort();
+  return tookMs;
+}
+
+/** A clock on which time can be let pass at once. */
+function jumpingClock() {
+  let aheadMs = 0;
+  let jumped = new AbortController();
+  return {
+    now: () => Date.now() + aheadMs,
+    monotonic: () => performance.now() + aheadMs,
+    async sleep(ms: number, signal: AbortSignal): Promise<void> {
+      const untilMs = performance.now() + aheadMs + ms;
+      for (let leftMs = ms; leftMs >= 0; leftMs = untilMs - performance.now() - aheadMs) {
+        signal.throwIfAborted();
+        await REAL_CLOCK.sleep(leftMs, AbortSignal.any([signal, jumped.signal])).catch(() => undefined);
+        if (untilMs - performance.now() - aheadMs <= 0) break;
+      }
+      signal.throwIfAborted();
+    },
+    jump(ms: number) {
+      aheadMs += ms;
+      const before = jumped;
+      jumped = new AbortController();
+      before.abort(new Error('time has passed'));
+    },
+  };
+}
+
+/** A controller that finds everything as declared, and tells which objects it looks at. */
+function idleController(look: (name: string) => void): AnyController {
+  return {
+    kind: ZoneKind,
+    finalizer: 'bench.lenticular.dev/nothing',
+    triggers: [],
+    shardOf: () => 'global',
+    endpointOf: () => undefined,
+    observe({ metadata }) {
+      look(metadata.name);
+      return Promise.resolve(undefined);
+    },
+    plan: ({ status }) => ({ status, finalizer: 'none', steps: [] }),
+    take: () => Promise.resolve(),
+  };
+}
+
+async function makeZones(client: Client, count: number, signal: AbortSignal): Promise<void> {
+  let next = 0;
+  const make = async (): Promise<void> => {
+    for (let index = (next += 1); index <= count; index = next += 1) {
+      await client.create(ZoneKind, zone(`old-${String(index)}`) as NewObject, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: MAKERS }, make));
+}
+
+async function until(holds: () => boolean, signal: AbortSignal): Promise<void> {
+  while (!holds()) await REAL_CLOCK.sleep(20, signal);
+}
+
+/** Makes objects at a rate for as long as the resync goes on; the times from each answer to the beginning of its first round. */
+async function newBeside(
+  { client, shard, begun }: { readonly client: Client; readonly shard: Shard; readonly begun: ReadonlyMap<string, number> },
+  target: number,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const made = new Map<string, number>();
+  const doneOf = (): number => shard.view().Zone?.done ?? 0;
+  for (let index = 0; doneOf() < target; index += 1) {
+    const name = `new-${String(index)}`;
+    await client.create(ZoneKind, zone(name) as NewObject, signal);
+    made.set(name, performance.now());
+    await REAL_CLOCK.sleep(1_000 / NEW_PER_SECOND, signal);
+  }
+  await until(() => begun.size === made.size, signal);
+  return [...made].map(([name, madeMs]) => Math.max(0, (begun.get(name) ?? Number.POSITIVE_INFINITY) - madeMs));
+}
+
+async function resync(objects: number): Promise<{ readonly delayP99: number; readonly perSecond: number; readonly samples: number }> {
+  const bench = await openBench({ freeze: false });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const clock = jumpingClock();
+  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const client = createClient({ transport: bench.api.handle, caller: ADMIN, userAgent: 'bench' });
+  const base = { client, clock, random: Math.random, log };
+  await makeZones(client, objects, signal);
+  const views = createViews(client, base, signal);
+  await views.of(ZoneKind).synced(signal);
+  const begun = new Map<string, number>();
+  const look = (name: string): void => {
+    if (name.startsWith('new-') && !begun.has(name)) begun.set(name, performance.now());
+  };
+  const authority = { installation: 'bench', incarnation: 1, shard: 'global', epoch: 1 };
+  const shard = createShard({
+    ...base,
+    name: 'global',
+    views,
+    recorder: createRecorder({ ...base, component: 'bench', instance: 'bench' }),
+    controllers: [idleController(look)],
+    authority: () => authority,
+    check: () => undefined,
+    raise: () => Promise.resolve(),
+  });
+  const running = shard.run(signal);
+  await until(() => shard.view().Zone?.settled === objects, signal);
+  clock.jump(RESYNC_MS);
+  const beganMs = performance.now();
+  const delays = await newBeside({ client, shard, begun }, 2 * objects, signal);
+  const seconds = (performance.now() - beganMs) / 1_000;
+  stop.abort(new Error('measured'));
+  await running;
+  await bench.close();
+  return { delayP99: latencyOf(delays).p99, perSecond: objects / seconds, samples: delays.length };
+}
+
+/** P10: the queue alone, and new objects beside a resync of everything. */
+export const QUEUE: PartWorkload = {
+  id: 'P10',
+  title: 'queue, and 10 new objects a second beside a resync of 100k',
+  on: 'nothing',
+  rounds: 3,
+  targets: [
+    { says: 'add, get and done of 1,000 <= 2 ms', figure: 'queueMs', of: 'absolute', atMost: 2 },
+    { says: 'p99 from a new object to its first round <= 50 ms', figure: 'delayP99', of: 'absolute', atMost: 50 },
+  ],
+  async run({ scale }) {
+    const times: number[] = [];
+    for (let index = 0; index < TRIES; index += 1) times.push(await queueOnce());
+    return { queueMs: median(times), ...(await resync(scaled(OBJECTS, scale, 1_000))) };
+  },
+};
