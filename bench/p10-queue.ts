@@ -4,7 +4,7 @@ import { createClient } from '../client/api-client.ts';
 import type { Client, NewObject } from '../client/client.ts';
 import type { AnyController } from '../controllers/runtime/controller.ts';
 import { createQueue, PRIORITY } from '../controllers/runtime/queue.ts';
-import { createShard, type Shard } from '../controllers/runtime/shard.ts';
+import { createShard } from '../controllers/runtime/shard.ts';
 import { createViews } from '../controllers/runtime/views.ts';
 import { ADMIN, openBench, REAL_CLOCK, zone } from '../test/api-bench.ts';
 import { latencyOf } from './jobs.ts';
@@ -95,22 +95,30 @@ async function until(holds: () => boolean, signal: AbortSignal): Promise<void> {
   while (!holds()) await REAL_CLOCK.sleep(20, signal);
 }
 
-/** Makes objects at a rate for as long as the resync goes on; the times from each answer to the beginning of its first round. */
-async function newBeside(
-  { client, shard, begun }: { readonly client: Client; readonly shard: Shard; readonly begun: ReadonlyMap<string, number> },
-  target: number,
-  signal: AbortSignal,
-): Promise<readonly number[]> {
-  const made = new Map<string, number>();
-  const doneOf = (): number => shard.view().Zone?.done ?? 0;
-  for (let index = 0; doneOf() < target; index += 1) {
+/** What has begun: rounds in all, and when the first one of each new object did. */
+interface Begun {
+  rounds: number;
+  readonly firsts: Map<string, number>;
+}
+
+/**
+ * Makes objects at a rate until so many rounds have begun; the times from when each was to be made to the beginning of its first round. That
+ * the making itself is late counts: whoever asks for it waits.
+ */
+async function newBeside(client: Client, begun: Begun, rounds: number, signal: AbortSignal): Promise<readonly number[]> {
+  const wanted = new Map<string, number>();
+  const made: Promise<unknown>[] = [];
+  const beganMs = performance.now();
+  for (let index = 0; begun.rounds < rounds; index += 1) {
     const name = `new-${String(index)}`;
-    await client.create(ZoneKind, zone(name) as NewObject, signal);
-    made.set(name, performance.now());
-    await REAL_CLOCK.sleep(1_000 / NEW_PER_SECOND, signal);
+    const atMs = beganMs + (index * 1_000) / NEW_PER_SECOND;
+    await REAL_CLOCK.sleep(Math.max(0, atMs - performance.now()), signal);
+    wanted.set(name, atMs);
+    made.push(client.create(ZoneKind, zone(name) as NewObject, signal));
   }
-  await until(() => begun.size === made.size, signal);
-  return [...made].map(([name, madeMs]) => Math.max(0, (begun.get(name) ?? Number.POSITIVE_INFINITY) - madeMs));
+  await Promise.all(made);
+  await until(() => begun.firsts.size === wanted.size, signal);
+  return [...wanted].map(([name, atMs]) => (begun.firsts.get(name) ?? Number.POSITIVE_INFINITY) - atMs);
 }
 
 async function resync(objects: number): Promise<{ readonly delayP99: number; readonly perSecond: number; readonly samples: number }> {
@@ -124,9 +132,10 @@ async function resync(objects: number): Promise<{ readonly delayP99: number; rea
   await makeZones(client, objects, signal);
   const views = createViews(client, base, signal);
   await views.of(ZoneKind).synced(signal);
-  const begun = new Map<string, number>();
+  const begun: Begun = { rounds: 0, firsts: new Map() };
   const look = (name: string): void => {
-    if (name.startsWith('new-') && !begun.has(name)) begun.set(name, performance.now());
+    begun.rounds += 1;
+    if (name.startsWith('new-') && !begun.firsts.has(name)) begun.firsts.set(name, performance.now());
   };
   const authority = { installation: 'bench', incarnation: 1, shard: 'global', epoch: 1 };
   const shard = createShard({
@@ -141,9 +150,10 @@ async function resync(objects: number): Promise<{ readonly delayP99: number; rea
   });
   const running = shard.run(signal);
   await until(() => shard.view().Zone?.settled === objects, signal);
+  begun.rounds = 0;
   clock.jump(RESYNC_MS);
   const beganMs = performance.now();
-  const delays = await newBeside({ client, shard, begun }, 2 * objects, signal);
+  const delays = await newBeside(client, begun, objects, signal);
   const seconds = (performance.now() - beganMs) / 1_000;
   stop.abort(new Error('measured'));
   await running;

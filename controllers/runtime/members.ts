@@ -88,7 +88,7 @@ async function renew({ client, clock, identity, leaseMs, annotations = {} }: Mem
 
 /** Throws away what processes left that died long ago. */
 async function tidy(
-  { client, clock, leases, leaseMs, isDead = () => false }: MembersOptions,
+  { client, clock, identity, leases, leaseMs, isDead = () => false }: MembersOptions,
   seen: ReadonlyMap<string, Seen>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -96,7 +96,9 @@ async function tidy(
     const last = seen.get(metadata.name);
     if (last === undefined) continue;
     const old = clock.monotonic() - last.atMs > FORGET_AFTER * leaseMs;
-    if (!old && !isDead(spec.holderIdentity ?? '')) continue;
+    const holder = spec.holderIdentity ?? '';
+    // Processes on one data folder are known to be dead, but for the one that says so.
+    if (holder === identity || (!old && !isDead(holder))) continue;
     await client.delete(LeaseKind, { namespace: SYSTEM_NAMESPACE, name: metadata.name, uid: metadata.uid }, signal);
   }
 }

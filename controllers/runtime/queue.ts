@@ -77,6 +77,9 @@ interface Line {
 const MAX_SLEEP_MS = 60_000;
 /** Timers are late: what a bounded rate has missed in so long may be made good at once. */
 const BURST_MS = 100;
+/** Work is begun for so long without a pause; what nobody waits for is in no hurry. */
+const TURN_MS = 5;
+const RESYNC_TURN_MS = 1;
 /** So many keys are woken without a pause. */
 const SLICE = 1_000;
 /** A queue without further settings. */
@@ -94,6 +97,8 @@ interface State {
   settings: QueueSettings;
   /** How many keys are worked on by a worker now. */
   busy: number;
+  /** Since when work is begun without a pause. */
+  turnMs: number;
   /** Where the rate is bounded: when the next piece of work may begin. */
   nextBeginMs: number;
   adds: number;
@@ -234,11 +239,29 @@ function isTime(state: State): boolean {
 function begin(state: State, work: Work, signal: AbortSignal): () => Promise<unknown> {
   const begun = new Set<Promise<void>>();
   let soon = false;
+  let turnMs = TURN_MS;
+  /** Begins no more until timers and sockets have had their turn: work that waits for neither would starve them. */
+  const pause = (): void => {
+    soon = true;
+    void state.clock
+      .sleep(0, signal)
+      .catch(() => undefined)
+      .then(() => {
+        state.turnMs = state.clock.monotonic();
+        fill();
+      });
+  };
   const fill = (): void => {
     soon = false;
+    if (state.busy === 0) state.turnMs = state.clock.monotonic();
     while (state.settings.paused === undefined && state.busy < state.settings.workers && !signal.aborted) {
+      if (state.clock.monotonic() - state.turnMs > turnMs) {
+        pause();
+        return;
+      }
       const entry = take(state, isTime);
       if (entry === undefined) return;
+      turnMs = entry.priority === PRIORITY.resync ? RESYNC_TURN_MS : TURN_MS;
       entry.state = 'working';
       state.busy += 1;
       const one: Promise<void> = workOn(state, entry, work).finally(() => begun.delete(one));
@@ -289,6 +312,7 @@ export function createQueue(clock: Clock, settings: QueueSettings = QUEUE_DEFAUL
     durations: createHistogram(SECONDS),
     settings,
     busy: 0,
+    turnMs: 0,
     nextBeginMs: 0,
     adds: 0,
     done: 0,

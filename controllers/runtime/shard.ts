@@ -7,6 +7,7 @@ import { keyOf, type Client, type ObjectKey } from '../../client/client.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import { cacheKey } from '../../client/reflector.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
+import { createAlarms, type Alarms } from './alarms.ts';
 import type { AnyController, Authority, Refusal, Round, Views } from './controller.ts';
 import { createDevices, type Devices } from './devices.ts';
 import { createQueue, PRIORITY, QUEUE_DEFAULTS, type Priority, type Queue, type Verdict, type Work } from './queue.ts';
@@ -59,6 +60,9 @@ interface Room {
   readonly controller: AnyController;
   readonly queue: Queue;
   readonly devices: Devices;
+  readonly alarms: Alarms;
+  /** Rounds under way: they end when the shard is not led any more. */
+  readonly rounds: Set<AbortController>;
   readonly refusals: Map<string, Refusal>;
   readonly failures: Map<string, Refusal>;
   /** Keys of the kind's objects, by uid: what a hint names. */
@@ -71,7 +75,11 @@ const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string =>
 function furnish({ clock, random, controllers, settings, name }: ShardOptions): {
   readonly rooms: readonly Room[];
   readonly devices: Devices;
+  readonly alarms: Alarms;
+  readonly rounds: ReadonlySet<AbortController>;
 } {
+  const alarms = createAlarms(clock);
+  const rounds = new Set<AbortController>();
   const queues = new Map<string, Queue>();
   const devices = createDevices({
     clock,
@@ -92,17 +100,19 @@ function furnish({ clock, random, controllers, settings, name }: ShardOptions): 
       controller,
       queue,
       devices,
+      alarms,
+      rounds,
       refusals: new Map<string, Refusal>(),
       failures: new Map<string, Refusal>(),
       keys: new Map<string, string>(),
     };
   });
-  return { rooms, devices };
+  return { rooms, devices, alarms, rounds };
 }
 
 /** The controllers' work on the objects of one shard. */
 export function createShard(options: ShardOptions): Shard {
-  const { rooms, devices } = furnish(options);
+  const { rooms, devices, alarms, rounds } = furnish(options);
   return {
     name: options.name,
     hear(hint) {
@@ -112,11 +122,16 @@ export function createShard(options: ShardOptions): Shard {
     view: () => Object.fromEntries(rooms.map(({ controller, queue }) => [controller.kind.kind, queue.view()])),
     devices: () => devices.view(),
     async run(signal) {
+      const end = (): void => {
+        for (const round of rounds) round.abort(signal.reason);
+      };
+      signal.addEventListener('abort', end, { once: true });
       const stops = [...rooms.flatMap((room) => listen(room, options)), follow(rooms, options)];
       try {
         const queues = rooms.map((room) => room.queue.run((...what) => work(room, options, what, signal), signal));
-        await Promise.all([...queues, sweep(rooms, options, signal)]);
+        await Promise.all([...queues, sweep(rooms, options, signal), alarms.run(signal)]);
       } finally {
+        signal.removeEventListener('abort', end);
         for (const stop of stops) stop();
       }
     },
@@ -227,16 +242,6 @@ function hear({ controller, queue, keys }: Room, views: Views, { endpointUid, ui
   }
 }
 
-/** Does `then` after `ms`, unless what is returned is called first. */
-function after(clock: Clock, ms: number, then: () => void, signal: AbortSignal): () => Promise<void> {
-  const ending = new AbortController();
-  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(then, () => undefined);
-  return () => {
-    ending.abort(new Error('not needed any more'));
-    return timer;
-  };
-}
-
 async function work(room: Room, options: ShardOptions, [key, priority, detach]: Parameters<Work>, signal: AbortSignal): Promise<Verdict> {
   const { controller, queue, devices } = room;
   const slash = key.indexOf('/');
@@ -250,7 +255,7 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
   const endpoint = controller.endpointOf(object);
   const visit = devices.visit(endpoint, who, priority);
   if (visit === undefined) return waiting(`as many calls as ${endpoint?.label ?? ''} takes are under way`);
-  const attached = endpoint === undefined ? undefined : after(options.clock, SLOW_MS, detach, signal);
+  const attached = endpoint === undefined ? undefined : room.alarms.set(SLOW_MS, detach);
   const history = { failures: queue.failuresOf(key), streak: queue.streakOf(key) };
   try {
     const end = await round(room, options, object, visit, signal);
@@ -262,7 +267,7 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
     const retryAfterMs = error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0;
     return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, history.failures, options.random);
   } finally {
-    await attached?.();
+    attached?.();
     visit.end();
   }
 }
@@ -278,29 +283,30 @@ function report(options: ShardOptions, object: ApiObject, error: unknown, priori
 }
 
 async function round(
-  { controller, refusals, failures }: Room,
+  { controller, alarms, rounds, refusals, failures }: Room,
   options: ShardOptions,
   seen: ApiObject,
   visit: Visit,
   signal: AbortSignal,
 ): Promise<RoundEnd> {
   const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
-  const late = (): void => {
+  rounds.add(ending);
+  if (signal.aborted) ending.abort(signal.reason);
+  const inTime = alarms.set(ROUND_MS, () => {
     visit.late();
     ending.abort(new ApiError('Timeout', 'the round took too long'));
-  };
-  const inTime = after(options.clock, ROUND_MS, late, signal);
+  });
   try {
     // The view may lag behind our own last write; deciding on that would only end in a Conflict.
-    const object = await options.client.get(controller.kind, keyOf(seen), both);
+    const object = await options.client.get(controller.kind, keyOf(seen), ending.signal);
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const trace = traceOf(object);
     const refused = refusals.get(trace);
     const given: Round = { authority: { ...options.authority(), visit }, trace, ...(refused !== undefined && { refused }) };
     const log = childLog(options.log, fieldsOf(options, object));
-    return await reconcile(controller, object, given, { ...options, log, refusals, failures, onStaleEpoch: options.raise }, both);
+    return await reconcile(controller, object, given, { ...options, log, refusals, failures, onStaleEpoch: options.raise }, ending.signal);
   } finally {
-    await inTime();
+    inTime();
+    rounds.delete(ending);
   }
 }
