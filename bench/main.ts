@@ -9,7 +9,7 @@ import { number, tableOf, verdicts, type Measured } from './report.ts';
 import { fill } from './fill.ts';
 import { endWithUs } from './processes.ts';
 import { startSide, type Side, type SideName } from './side.ts';
-import type { Line, OwnWorkload, Sample, Workload } from './workload.ts';
+import type { Line, OwnWorkload, Sample, Where, Workload } from './workload.ts';
 import { CREATE } from './p01-create.ts';
 import { UPDATE } from './p02-update.ts';
 import { SELECTORS } from './p05-selectors.ts';
@@ -19,6 +19,7 @@ import { FAN_OUT } from './p08-fan-out.ts';
 import { STALLED } from './p09-stalled.ts';
 import { PLACEMENT } from './p10-placement.ts';
 import { PROVISION } from './p11-provision.ts';
+import { QUEUE } from './p12-queue.ts';
 import { RESTART } from './p14-restart.ts';
 import { LEASES_RENEWED } from './p15-leases.ts';
 import { GET } from './p03-get.ts';
@@ -41,6 +42,7 @@ const WORKLOADS: readonly (Workload | OwnWorkload)[] = [
   LEASES_RENEWED,
   PLACEMENT,
   PROVISION,
+  QUEUE,
 ];
 const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
 const OUT = join(import.meta.dirname, 'out');
@@ -94,7 +96,7 @@ function peerProgram(): string {
 }
 
 async function measure(
-  { workload, side, folder, round }: Pick<Measured, 'side' | 'round'> & { readonly workload: Line; readonly folder: string },
+  { workload, side, folder, round }: { readonly workload: Line; readonly side: Where; readonly folder: string; readonly round: number },
   run: () => Promise<Sample>,
 ): Promise<Measured> {
   const about = { workload: workload.id, round, side, machine: machineState(folder) };
@@ -131,7 +133,7 @@ async function endAll(sides: readonly Side[]): Promise<void> {
 
 /** Runs workloads on the same sides: side after side in each round, so that what disturbs the machine disturbs all alike. */
 async function runOn(workloads: readonly Workload[], filled: boolean, folder: string, options: Options): Promise<readonly Measured[]> {
-  const sides = await startAll(folder, options.peerProgram);
+  const sides = await startAll(folder, peerProgram());
   const measured: Measured[] = [];
   try {
     if (filled) for (const side of sides) console.log(`filled ${side.name}: ${await fill(side, options.objects)}`);
@@ -154,7 +156,7 @@ async function runOwn(workload: OwnWorkload, folder: string, options: Options): 
   const measured: Measured[] = [];
   for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
     const mine = await mkdtemp(join(folder, 'own-'));
-    measured.push(await measure({ workload, side: 'ours-sqlite', folder, round }, () => workload.run(mine, { ...options, round })));
+    measured.push(await measure({ workload, side: 'own', folder, round }, () => workload.run(mine, { ...options, round })));
     await rm(mine, { recursive: true, force: true });
   }
   return measured;

@@ -137,13 +137,12 @@ export const PLACEMENT: OwnWorkload = {
   on: 'own',
   rounds: 3,
   targets: [
-    { says: 'durable placements >= 1,500/s', figure: 'placedPerSecond', of: 'absolute', atLeast: 1_500, only: 'ours-sqlite' },
+    { says: 'durable placements >= 1,500/s', figure: 'placedPerSecond', of: 'absolute', atLeast: 1_500 },
     {
       says: `p99 from create to durable placement at ${PER_SECOND}/s <= 50 ms`,
       figure: 'p99Ms',
       of: 'absolute',
       atMost: 50,
-      only: 'ours-sqlite',
     },
   ],
   async run(folder, { scale }) {

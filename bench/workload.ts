@@ -1,5 +1,5 @@
 import type { Outcome } from './jobs.ts';
-import type { Side } from './side.ts';
+import type { Side, SideName } from './side.ts';
 
 /** Named figures of one side in one round. */
 export type Sample = Readonly<Record<string, number>>;
@@ -44,11 +44,14 @@ export interface Workload extends Line {
   run(side: Side, circumstances: Circumstances): Promise<Sample>;
 }
 
-/** What has no peer: it runs in this process, on a store of its own in a file, and counts as ours on SQLite. */
+/** What has no peer and no server of its own: it runs in the bench's own process, with what it keeps in `folder`. */
 export interface OwnWorkload extends Line {
   readonly on: 'own';
   run(folder: string, circumstances: Circumstances): Promise<Sample>;
 }
+
+/** Where a figure was measured. */
+export type Where = SideName | 'own';
 
 /** The namespace that filled sides hold their objects in, and that of the first tenth of them. */
 export const FILLED = 'bench-100k';

@@ -17,7 +17,7 @@ import type { ObjectKey } from '../../client/client.ts';
 import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { changedIn, declaredAnew } from '../runtime/trigger.ts';
@@ -153,7 +153,7 @@ export function hostController({ views, sessions }: HostControllerOptions): Cont
       const zone = world.pods.get({ name: spec.pod })?.spec.zone;
       return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;
     },
-    endpointOf: ({ metadata }) => metadata.uid,
+    endpointOf,
     observe: (host, round, signal) => observe(world, sessions, host, round, signal),
     plan: planHost,
     // Its only step is to forget the endpoint.

@@ -2,7 +2,9 @@ import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import type { View, ViewChange } from '../../client/view.ts';
+import type { Endpoint } from './switchboard.ts';
 import type { Plan } from './plan.ts';
+import type { Visit } from './visit.ts';
 
 /** Who decides in this round, for the fence of driver calls (drivers/contract/fence.ts). */
 export interface Authority {
@@ -12,6 +14,8 @@ export interface Authority {
   readonly shard: string;
   /** Changes of the shard's leader. */
   readonly epoch: number;
+  /** The way of the round's calls to devices; absent: their number is not limited. */
+  readonly visit?: Visit;
 }
 
 /** What a round is given beside the object. */
@@ -51,8 +55,8 @@ export interface Controller<O extends ApiObject, Facts, Step extends { readonly 
   readonly follow?: (wake: (key: ObjectKey) => void) => () => void;
   /** The shard whose leader decides about the object now: a zone's name, or `global`. */
   shardOf(object: O): string;
-  /** The device endpoint (uid of the Host or StoragePool object) that the round will talk to, for its budget; undefined: none. */
-  endpointOf(object: O): string | undefined;
+  /** The device that the round will talk to, for its budget; undefined: none. */
+  endpointOf(object: O): Endpoint | undefined;
   /** Gathers facts from views and drivers. A device that does not answer is a fact (unknown), not an error. */
   observe(object: O, round: Round, signal: AbortSignal): Promise<Facts>;
   plan(object: O, facts: Facts): Plan<Step, Status>;

@@ -25,6 +25,7 @@ export type RoundEnd =
 export interface RoundOptions {
   readonly client: Client;
   readonly clock: Clock;
+  /** Says whose round it is with every line. */
   readonly log: Log;
   readonly recorder: Recorder;
   /** Steps that drivers refused for good, by uid and generation of the object. */
@@ -64,12 +65,12 @@ export async function reconcile(
   if ('end' in seen) return seen;
   const planned = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
   const plan = withFailure(planned, options.failures.get(round.trace));
-  const published = await publish(controller, object, plan, options, signal);
+  const published = await publish(controller, object, plan, round, options, signal);
   if (published === 'stale') return { end: 'stale' };
   // Nothing of ours may begin on what leaves: its finalizer, which would bring us back to undo it, can no longer be set.
   if (plan.finalizer === 'hold' && !(published.metadata.finalizers ?? []).includes(controller.finalizer)) return settled(plan);
   for (const step of plan.steps) {
-    options.log.info({ trace: round.trace, kind: object.kind, object: object.metadata.name, step: step.do }, 'step');
+    options.log.info({ step: step.do }, 'step');
     const failure = await takeOne(controller, step, published, round, options, signal);
     if (failure !== undefined) return failure;
   }
@@ -104,6 +105,7 @@ async function publish(
   controller: AnyController,
   object: ApiObject,
   plan: Plan<{ readonly do: string }, Status>,
+  round: Round,
   { client, clock, recorder }: RoundOptions,
   signal: AbortSignal,
 ): Promise<ApiObject | 'stale'> {
@@ -121,7 +123,7 @@ async function publish(
     const status = { ...plan.status, conditions: stampConditions(plan.status.conditions, before, now) };
     if (plan.steps.length > 0 || !same(status, object.status)) {
       current = await client.replaceStatus(kind, { ...current, status }, signal);
-      tell(recorder, object, before, status.conditions, plan.detail);
+      tell(recorder, object, round, { before, after: status.conditions, detail: plan.detail });
     }
     return current;
   } catch (error) {
@@ -174,9 +176,12 @@ function same(one: unknown, other: unknown): boolean {
 function tell(
   recorder: Recorder,
   object: ApiObject,
-  before: readonly PlannedCondition[],
-  after: readonly PlannedCondition[],
-  detail?: string,
+  { trace }: Round,
+  {
+    before,
+    after,
+    detail,
+  }: { readonly before: readonly PlannedCondition[]; readonly after: readonly PlannedCondition[]; readonly detail: string | undefined },
 ): void {
   const ready = after.find(({ type }) => type === 'Ready');
   const old = before.find(({ type }) => type === 'Ready');
@@ -186,6 +191,7 @@ function tell(
     type: stalled || ready.status === 'Unknown' ? 'Warning' : 'Normal',
     reason: ready.reason,
     message: detail ?? ready.message,
+    trace,
   });
 }
 
@@ -206,14 +212,16 @@ async function takeOne(
     return undefined;
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
-    options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: `${step.do}: ${error.message}` });
+    const said = `${step.do}: ${error.message}`;
+    options.log.info({ step: step.do, code: error.code, reason: error.reason }, said);
+    options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: said, trace: round.trace });
     const seen = newerEpochOf(error);
     if (seen !== undefined) await options.onStaleEpoch(seen, signal);
     const recovery = recoveryOf(error);
     const failure = { step: step.do, reason: error.reason, message: error.message };
     remember(recovery === 'stop' ? options.refusals : options.failures, round.trace, failure);
     const after = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
-    return { end: 'failed', why: `${step.do}: ${error.message}`, ...after };
+    return { end: 'failed', why: said, ...after };
   }
 }
 

@@ -15,7 +15,7 @@ import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
 import { changedIn, declaredAnew } from '../runtime/trigger.ts';
 import { planStoragePool } from './plan.ts';
@@ -109,7 +109,7 @@ export function storagePoolController({
       },
     ],
     shardOf: (pool) => zoneOf(world, pool) ?? 'global',
-    endpointOf: ({ metadata }) => metadata.uid,
+    endpointOf,
     observe: (pool, round, signal) => observe(world, sessions, pool, round, signal),
     plan: planStoragePool,
     // Its only step is to forget the endpoint.

@@ -6,7 +6,7 @@ import type { Client } from '../../client/client.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, checkIdentity, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
 import type { DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
@@ -117,7 +117,10 @@ export function virtualMachineController({
     finalizer: 'compute.lenticular.dev/machine',
     triggers: triggersOf(world),
     shardOf: (vm) => shardOf(world, vm),
-    endpointOf: ({ status }) => world.hosts.get({ name: status.host ?? '' })?.metadata.uid,
+    endpointOf({ status }) {
+      const host = world.hosts.get({ name: status.host ?? '' });
+      return host && endpointOf(host);
+    },
     observe: (vm, round, signal) => observe(parts, vm, round, signal),
     plan: (vm, facts) => decide(ledger, vm, facts),
     follow: (wake) => ledger.follow(wake),

@@ -89,9 +89,15 @@ const machines = async (): Promise<readonly VirtualMachine[]> =>
   (await bench.client.list<VirtualMachine>(VirtualMachineKind, { namespace: 'default' }, bench.signal)).items;
 const placed = (all: readonly VirtualMachine[]): readonly VirtualMachine[] => all.filter(({ status }) => status.host !== undefined);
 
-/** Resolves when `count` VMs are parked with each leader, and nothing was asked of any for a while. */
+/** How many VMs neither are worked on nor are to be. */
+function restingWith({ shard }: Leader): number {
+  const { parkedCount = 0, settled = 0 } = shard.view().VirtualMachine ?? {};
+  return parkedCount + settled;
+}
+
+/** Resolves when `count` VMs rest with each leader, and nothing was asked of any for a while. */
 async function quiet(count: number): Promise<void> {
-  await eventually(() => leaders.every(({ shard }) => shard.view().VirtualMachine?.parked.length === count), `${count} parked`, 20_000);
+  await eventually(() => leaders.every((leader) => restingWith(leader) === count), `${count} resting`, 20_000);
   for (let before = -1; before !== bench.requests.length;) {
     before = bench.requests.length;
     await REAL_CLOCK.sleep(100, bench.signal);

@@ -22,7 +22,7 @@ import type { Disk } from '../../drivers/contract/disk.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, changing, checkIdentity, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
+import { ask, changing, checkIdentity, endpointOf, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
@@ -218,7 +218,10 @@ export function volumeController({
       { kind: PodKind, matters: declaredAnew, keysOf: waiting },
     ],
     shardOf: (volume) => shardOf(world, volume),
-    endpointOf: ({ spec, status }) => world.pools.get({ name: status.pool ?? spec.storagePool ?? '' })?.metadata.uid,
+    endpointOf({ spec, status }) {
+      const pool = world.pools.get({ name: status.pool ?? spec.storagePool ?? '' });
+      return pool && endpointOf(pool);
+    },
     observe: (volume, round, signal) => observe(parts, volume, round, signal),
     plan: planVolume,
     take: (step, volume, round, signal) => take(parts, step, volume, round, signal),
