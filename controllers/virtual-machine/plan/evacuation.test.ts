@@ -1,12 +1,12 @@
 import { planVirtualMachine } from '../plan.ts';
-import { candidate, checkRow, facts, host, known, machine, neighbour, OFF, ONCE, started, stopped, vm } from './test-rows.ts';
+import { among, candidate, checkRow, facts, host, known, machine, neighbour, OFF, ONCE, started, stopped, vm } from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const drained = { ...host, candidate: { ...candidate, maintenance: true } };
 const refuge = { ...candidate, name: 'host-2' };
 const RESTART = { onMaintenance: 'Restart' };
-const turn = { host: drained, evacuates: true, candidates: [drained.candidate, refuge] } as const;
-const crowded = { ...turn, placed: [{ ...neighbour, host: 'host-2' }] };
+const turn = { host: drained, evacuates: true, ...among([drained.candidate, refuge]) } as const;
+const crowded = { ...turn, ...among([drained.candidate, refuge], [{ ...neighbour, host: 'host-2' }]) };
 
 const ROWS: readonly Row[] = [
   {
