@@ -14,6 +14,8 @@ export interface Connection {
   /** Of the context; `default` where it has none. */
   readonly namespace: string;
   readonly server: string;
+  /** The bearer token that it has for the server; undefined: another way to say who one is. */
+  readonly token?: string;
 }
 
 /** Reads a kubeconfig; ApiError BadRequest says what is wrong with it. client-node is loaded here and not before. */
@@ -43,5 +45,9 @@ export async function connectBy({ file, context }: KubeconfigChoice, clock: Cloc
   if (server === undefined) throw wrong(`has no cluster ${JSON.stringify(chosen.cluster)} for its context`);
   if (!URL.canParse(server) || !server.startsWith('https://'))
     throw wrong(`names the server ${JSON.stringify(server)}; it must be like https://127.0.0.1:6440`);
-  return { transport: httpTransport({ config, clock }), namespace: chosen.namespace ?? 'default', server };
+  const token = config.getCurrentUser()?.token;
+  return {
+    ...{ transport: httpTransport({ config, clock }), namespace: chosen.namespace ?? 'default', server },
+    ...(token !== undefined && token !== '' && { token }),
+  };
 }

@@ -72,15 +72,17 @@ export async function eventually<T>(what: string, timeoutMs: number, look: () =>
   }
 }
 
-interface Running {
+/** A cloudd in a process of its own. */
+export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
   output: string;
 }
 
-function launch(dataDir: string, args: readonly string[]): Running {
+/** Starts cloudd in a role on a data folder. */
+export function launch(role: 'up' | 'apiserver' | 'controllers', dataDir: string, args: readonly string[]): Running {
   const node = ['--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
-  const argv = [...node, 'cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
+  const argv = [...node, 'cmd/cloudd/main.ts', role, '--data-dir', dataDir, ...(role === 'controllers' ? [] : ['--port', '0']), ...args];
   const child = spawn(process.execPath, argv, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -102,7 +104,7 @@ function launch(dataDir: string, args: readonly string[]): Running {
 }
 
 /** Resolves when cloudd says that it serves. */
-async function serving(running: Running): Promise<void> {
+export async function serving(running: Running): Promise<void> {
   await eventually(`cloudd serves:\n${running.output}`, 60_000, () => {
     if (running.child.exitCode !== null) throw new Error(`cloudd ended:\n${running.output}`);
     return /^Serving https:/m.test(running.output) || undefined;
@@ -114,7 +116,7 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lenticular-'));
   const kubeconfig = join(dataDir, 'kubeconfig');
   const first = args.includes('--sample') ? args : ['--sample', 'none', ...args];
-  let running = launch(dataDir, first);
+  let running = launch('up', dataDir, first);
   await serving(running);
   // A sample is applied after cloudd serves: what is to type next is said when that is done.
   if (!first.includes('none'))
@@ -141,7 +143,7 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
       await end('SIGKILL');
     },
     start: async (...more) => {
-      running = launch(dataDir, more.length > 0 ? more : first);
+      running = launch('up', dataDir, more.length > 0 ? more : first);
       await serving(running);
     },
     remove: async () => {

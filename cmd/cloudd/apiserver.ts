@@ -4,6 +4,7 @@ import { CATALOG } from '../../apis/catalog.ts';
 import type { Metric } from '../../apis/meta/metrics.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { Transport } from '../../apis/meta/request.ts';
+import { createClient } from '../../client/api-client.ts';
 import { QueueKind } from '../../apis/ops/v1alpha1/queue/kind.ts';
 import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
@@ -13,12 +14,15 @@ import { runLifecycle } from '../../server/lifecycle/lifecycle.ts';
 import type { EtcdMet } from '../../server/store/etcd-version.ts';
 import type { Store } from '../../server/store/store.ts';
 import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
+import type { Computation } from '../../server/verbs/computed.ts';
 import { createApi, type Api } from '../../server/verbs/handle.ts';
 import { createRequestCounts, metricsRoute } from '../../server/verbs/metrics.ts';
 import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
 import { projectVersion } from '../version.ts';
 import { ADMIN, CONTROLLERS } from './callers.ts';
+import { endpointToken } from './endpoint.ts';
+import { remoteQueues } from './remote-queues.ts';
 import { systemClock } from '../clock.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
@@ -49,6 +53,12 @@ export interface RunningApi {
 export interface LocalControllers {
   readonly queues: () => readonly ApiObject[];
   readonly metrics: () => readonly Metric[];
+}
+
+interface Wiring {
+  readonly dirs: DataDir;
+  readonly log: Logger;
+  readonly local?: LocalControllers;
 }
 
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -91,16 +101,14 @@ function serverIdentity({ root }: DataDir): string {
 }
 
 /** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
-export async function startApi(
-  options: ApiserverOptions,
-  { dirs, log, local }: { readonly dirs: DataDir; readonly log: Logger; readonly local?: LocalControllers },
-  signal: AbortSignal,
-): Promise<RunningApi> {
+export async function startApi(options: ApiserverOptions, wiring: Wiring, signal: AbortSignal): Promise<RunningApi> {
+  const { dirs, log } = wiring;
   const opened = await openStore(options, dirs, log, signal);
   const { store } = opened;
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
-  const { api, running } = runApi(opened, { dirs, log, ...(local && { local }) }, both);
+  const controllersToken = await ensureToken(dirs.pki, 'controllers', both);
+  const { api, running } = runApi(opened, { ...wiring, controllersToken }, both);
   const close = async (): Promise<void> => {
     await Promise.allSettled(running);
     await store.close();
@@ -139,7 +147,7 @@ function cacheMetrics(api: Api, store: string): readonly Metric[] {
 /** The API over the store, and the loops that it needs. */
 function runApi(
   { store, about }: OpenedStore,
-  { dirs, log, local }: { readonly dirs: DataDir; readonly log: Logger; readonly local?: LocalControllers },
+  { dirs, log, local, controllersToken }: Wiring & { readonly controllersToken: string },
   signal: AbortSignal,
 ): { readonly api: Api; readonly running: readonly Promise<void>[] } {
   const clock = systemClock();
@@ -148,6 +156,12 @@ function runApi(
     log.error({ err: error }, 'something went wrong inside the API');
   };
   const counts = createRequestCounts();
+  const asControllers: Transport = (request, stop) => api.handle(request, stop);
+  const client = createClient({ transport: asControllers, caller: CONTROLLERS, userAgent: `lenticular-apiserver/${release}` });
+  const queues = async (stop: AbortSignal): Promise<Computation> => {
+    const { objects, warnings } = await remoteQueues(client, endpointToken(controllersToken), stop);
+    return { objects: [...(local?.queues() ?? []), ...objects], warnings };
+  };
   const filled = (): Promise<void> => (api.ready() ? Promise.resolve() : Promise.reject(new Error('the watch cache is being filled')));
   const api = createApi({
     store,
@@ -159,7 +173,7 @@ function runApi(
     onAnswered: (answered) => {
       counts.note(answered);
     },
-    computed: [{ kind: QueueKind, list: () => Promise.resolve(local?.queues() ?? []) }],
+    computed: [{ kind: QueueKind, list: queues }],
     documents: [
       metricsRoute([() => counts.metrics(), () => cacheMetrics(api, about), ...(local ? [local.metrics] : [])]),
       healthRoutes(

@@ -20,6 +20,7 @@ import { virtualMachineController } from '../../controllers/virtual-machine/cont
 import { volumeController } from '../../controllers/volume/controller.ts';
 import { zoneController } from '../../controllers/zone/controller.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
+import { writePrivateFile } from '../../server/http/private-file.ts';
 import { projectVersion } from '../version.ts';
 import { CONTROLLERS } from './callers.ts';
 import { systemClock } from '../clock.ts';
@@ -37,13 +38,18 @@ export interface ControllersRun {
   readonly alone: boolean;
   /** Shows what is led here. */
   readonly board: Board;
+  /** What its Lease says of this process. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** A leader that dies is replaced after this long. */
 const LEASE_MS = 15_000;
 
 /** Runs all controllers, and the drivers that they need, until the signal aborts. */
-export async function startControllers({ transport, dirs, log, alone, board }: ControllersRun, signal: AbortSignal): Promise<void> {
+export async function startControllers(
+  { transport, dirs, log, alone, board, annotations }: ControllersRun,
+  signal: AbortSignal,
+): Promise<void> {
   const clock = systemClock();
   // Processes on one data folder share the first part; whoever is alone there knows that the others are dead.
   const family = `${hostname()}_${createHash('sha256').update(dirs.root).digest('hex').slice(0, 8)}`;
@@ -77,6 +83,7 @@ export async function startControllers({ transport, dirs, log, alone, board }: C
         isDead: (holder) => alone && holder.startsWith(`${family}_`),
         settings: settingsOf(views.of<ControllerConfig>(ControllerConfigKind)),
         board,
+        ...(annotations !== undefined && { annotations }),
       },
       signal,
     );
@@ -139,21 +146,34 @@ async function dial(name: string, address: string, { dirs, log }: Pick<Controlle
   return dialAddress({ name, address, tls, clock, log: ({ driver, stream, text }) => log.info({ driver, stream }, text) }, signal);
 }
 
+/** Where a process shows what it leads. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface ControllersOptions {
   readonly dataDir: string;
   readonly kubeconfig?: string;
+  readonly listen: Listen;
   readonly logLevel: LogLevel;
 }
 
 /** `cloudd controllers`: the controllers alone, against an API elsewhere. */
-export async function controllers({ dataDir, kubeconfig, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
+export async function controllers({ dataDir, kubeconfig, listen, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
   const dirs = openDataDir(dataDir);
   const log = createLog({ level: logLevel });
   const file = kubeconfig ?? dirs.controllersKubeconfig;
   if (!existsSync(file))
     throw new OperatorError(`there is no kubeconfig at ${file}: give --kubeconfig, or start cloudd apiserver on this data folder first`);
   const { connectBy } = await import('../../client/kubeconfig.ts');
-  const { transport, server } = await connectBy({ file }, systemClock(), signal);
-  log.info({ server }, 'controlling');
-  await startControllers({ transport, dirs, log, alone: false, board: createBoard() }, signal);
+  const { transport, server, token: own } = await connectBy({ file }, systemClock(), signal);
+  const board = createBoard();
+  const { endpointToken, ENDPOINT, serveEndpoint } = await import('./endpoint.ts');
+  const token = endpointToken(own ?? randomBytes(32).toString('base64url'));
+  const tokenFile = join(dirs.pki, 'endpoint.token');
+  await writePrivateFile(tokenFile, `${token}\n`, signal);
+  const annotations = await serveEndpoint({ ...listen, board, token, log }, signal);
+  log.info({ server, endpoint: annotations[ENDPOINT], tokenFile }, 'controlling');
+  await startControllers({ transport, dirs, log, alone: false, board, annotations }, signal);
 }

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { projectVersion } from '../version.ts';
 import type { ApiserverOptions } from './apiserver.ts';
-import type { ControllersOptions } from './controllers.ts';
+import type { ControllersOptions, Listen } from './controllers.ts';
 import { DEFAULT_DATA_DIR } from './data-dir.ts';
 import { LOG_LEVELS } from './log.ts';
 import { OperatorError } from './operator-error.ts';
@@ -13,6 +13,14 @@ function port(text: string): number {
   const value = Number(text);
   if (!/^\d{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('give a port from 0 (any free one) to 65535.');
   return value;
+}
+
+function listenAt(text: string): Listen {
+  const parts = /^(?:\[([0-9a-f:.]+)\]|([a-zA-Z0-9.-]+)):(\d{1,5})$/.exec(text);
+  const host = parts?.[1] ?? parts?.[2];
+  if (parts === null || host === undefined) throw new InvalidArgumentError('give it like 10.0.0.5:7443 or [fd00::5]:7443.');
+  if (/^[0.:]+$/.test(host)) throw new InvalidArgumentError('give the address by which API servers reach it, not that of all interfaces.');
+  return { host, port: port(parts[3] ?? '') };
 }
 
 function urls(text: string): readonly string[] {
@@ -71,6 +79,11 @@ program
   .description('Runs the controllers and their drivers, against an API that a kubeconfig names.')
   .addOption(dataDir)
   .option('--kubeconfig <file>', "the kubeconfig (default: the data folder's own for controllers)")
+  .addOption(
+    new Option('--listen <host:port>', 'where it shows its queues and metrics: the address by which API servers reach it')
+      .argParser(listenAt)
+      .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1, any free port'),
+  )
   .addOption(logLevel)
   .action(async (options: ControllersOptions) => (await import('./controllers.ts')).controllers(options, stopped()));
 

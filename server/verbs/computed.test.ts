@@ -16,10 +16,13 @@ const queue = (name: string, depth: number): ApiObject => ({
 
 const counts = createRequestCounts();
 let depth = 0;
+let warnings: readonly string[] = [];
 let bench: Bench;
 beforeEach(async () => {
   bench = await openBench({
-    computed: [{ kind: QueueKind, list: () => Promise.resolve([queue('global.zone', (depth += 1)), queue('z1.host', 7)]) }],
+    computed: [
+      { kind: QueueKind, list: () => Promise.resolve({ objects: [queue('z1.host', 7), queue('global.zone', (depth += 1))], warnings }) },
+    ],
     documents: [metricsRoute([() => counts.metrics()])],
     onAnswered: (answered) => {
       counts.note(answered);
@@ -49,6 +52,19 @@ describe('a kind whose objects are computed', () => {
     const shown = columnDefinitions.filter(({ priority }) => priority === 0).map(({ name }) => name);
     expect(shown).toEqual(['Name', 'Shard', 'Kind', 'Depth', 'Oldest', 'InFlight', 'Parked', 'Done', 'Failed']);
     expect(rows[1]?.cells.slice(0, 9)).toEqual(['z1.host', 'global', 'Zone', 7, '0s', 0, 2, 3, 4]);
+  });
+
+  test('that may be incomplete is listed with a warning, and what is not found is not said to be absent', async () => {
+    warnings = ['the controllers c-2 cannot be asked'];
+    try {
+      const { headers, body } = await bench.ask('GET', QUEUES);
+      expect(body.items).toHaveLength(2);
+      expect(headers.warning).toBe('299 - "the controllers c-2 cannot be asked"');
+      expect((await bench.ask('GET', `${QUEUES}/z1.host`)).status).toBe(200);
+      expect((await bench.ask('GET', `${QUEUES}/z2.host`)).body).toMatchObject({ reason: 'ServiceUnavailable', message: warnings[0] });
+    } finally {
+      warnings = [];
+    }
   });
 
   test('is selected by name', async () => {

@@ -1,3 +1,4 @@
+import { ApiError } from '../../apis/meta/api-error.ts';
 import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ApiResponse } from '../../apis/meta/request.ts';
@@ -8,13 +9,20 @@ import { matcherOf } from '../registry/selection.ts';
 import { freshnessOf, listFreshnessOf } from './freshness.ts';
 import type { Verb } from './query.ts';
 import { selectionOf } from './selection.ts';
-import { JSON_HEADERS, type Call, type ListAnswer } from './services.ts';
+import { headersWith, JSON_HEADERS, type Call, type ListAnswer } from './services.ts';
+
+/** What was computed. */
+export interface Computation {
+  /** All of them, cluster-scoped. */
+  readonly objects: readonly ApiObject[];
+  /** Why some may be missing, for whoever asked. */
+  readonly warnings?: readonly string[];
+}
 
 /** Objects of a kind that are made when they are asked for: no store keeps them, and their resourceVersion says nothing. */
 export interface Computed {
   readonly kind: KindDefinition;
-  /** All of them, cluster-scoped, in the order of their names. */
-  list(signal: AbortSignal): Promise<readonly ApiObject[]>;
+  list(signal: AbortSignal): Promise<Computation>;
 }
 
 /** What a computed object's version is, for clients that insist on one. */
@@ -33,7 +41,11 @@ export async function answerComputed(source: Computed, verb: Verb, call: Call, s
   if (verb === 'get') {
     freshnessOf(query);
     if (query.flag('watch')) throw methodNotAllowed();
-    const object = (await source.list(signal)).find(({ metadata }) => metadata.name === name);
+    const { objects, warnings = [] } = await source.list(signal);
+    const object = objects.find(({ metadata }) => metadata.name === name);
+    const [missing] = warnings;
+    // Who cannot be asked may well have it.
+    if (object === undefined && missing !== undefined) throw new ApiError('ServiceUnavailable', missing);
     if (object === undefined) throw notFound(resource, name);
     const entry = entryFor(resource, object);
     return { status: 200, headers: JSON_HEADERS, body: objectIn(resource, entry), pieces: () => [Buffer.from(textIn(resource, entry))] };
@@ -44,10 +56,12 @@ export async function answerComputed(source: Computed, verb: Verb, call: Call, s
   if (listFreshnessOf(query).want === 'exact' && query.text('resourceVersionMatch') !== undefined)
     throw badRequest(`${resource.kind.plural} are computed now: no other version of them can be listed`);
   const matches = matcherOf(resource, selectionOf(call));
-  const entries = (await source.list(signal)).map((object) => entryFor(resource, object)).filter(matches);
+  const { objects, warnings = [] } = await source.list(signal);
+  const sorted = [...objects].sort((one, other) => (one.metadata.name < other.metadata.name ? -1 : 1));
+  const entries = sorted.map((object) => entryFor(resource, object)).filter(matches);
   return {
     status: 200,
-    headers: JSON_HEADERS,
+    headers: headersWith(warnings),
     body: undefined,
     list: { resource, metadata: { resourceVersion: String(VERSION) }, entries },
   };

@@ -1,7 +1,6 @@
 import type { ApiResponse } from '../../apis/meta/request.ts';
 import type { Entry } from '../registry/entry.ts';
 import type { JsonObject } from '../registry/json.ts';
-import { JSON_HEADERS } from './services.ts';
 
 /** How the entries of a list become its items. */
 export interface ItemShape {
@@ -41,10 +40,10 @@ function* piecesOf(entries: readonly Entry[], { envelope, field, text }: ItemSha
 }
 
 /** A list as an answer whose items are made one by one while it is sent. */
-export function encodedList(entries: readonly Entry[], shape: ItemShape): ApiResponse {
+export function encodedList(entries: readonly Entry[], shape: ItemShape, headers: ApiResponse['headers']): ApiResponse {
   return {
     status: 200,
-    headers: JSON_HEADERS,
+    headers,
     get body() {
       return { ...shape.envelope, [shape.field]: entries.map(shape.value) };
     },

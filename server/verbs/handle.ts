@@ -149,7 +149,7 @@ async function waitUntilReady(cache: WatchCache, signal: AbortSignal): Promise<v
 function operationOf({ services, options }: Wiring, verb: Verb, call: Call): (signal: AbortSignal) => ReturnType<Operation> {
   const { kind } = call.target.resource;
   if (kind.origin !== 'computed') return (signal) => OPERATIONS[verb](services, call, signal);
-  const source = options.computed?.find((one) => one.kind === kind) ?? { kind, list: () => Promise.resolve([]) };
+  const source = options.computed?.find((one) => one.kind === kind) ?? { kind, list: () => Promise.resolve({ objects: [] }) };
   return (signal) => answerComputed(source, verb, call, signal);
 }
 

@@ -87,7 +87,7 @@ export function representer(
 ): (answer: ApiResponse | ApiStream | ListAnswer) => ApiResponse | ApiStream {
   const { single, list } = representationFor(request, kind, now);
   return (answer) => {
-    if ('list' in answer) return encodedList(answer.list.entries, list(answer.list));
+    if ('list' in answer) return encodedList(answer.list.entries, list(answer.list), answer.headers);
     if (single === undefined) return answer;
     if ('events' in answer) return { ...answer, events: reshaped(answer.events, single) };
     const { status, headers, body } = answer;

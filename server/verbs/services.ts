@@ -48,8 +48,13 @@ function warningLines(warnings: readonly string[]): readonly string[] {
   return shown.map((warning) => `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, '?'))}`);
 }
 
-/** An answer with a JSON body; warnings become header lines that clients show, not more and not longer than a header bears. */
-export function jsonAnswer(status: number, body: unknown, warnings: readonly string[] = []): ApiResponse {
+/** Headers of JSON with warnings: lines that clients show, not more and not longer than a header bears. */
+export function headersWith(warnings: readonly string[]): ApiResponse['headers'] {
   const lines = warningLines(warnings);
-  return { status, headers: { ...JSON_HEADERS, ...(lines.length > 0 && { warning: lines.join(', ') }) }, body };
+  return lines.length === 0 ? JSON_HEADERS : { ...JSON_HEADERS, warning: lines.join(', ') };
+}
+
+/** An answer with a JSON body. */
+export function jsonAnswer(status: number, body: unknown, warnings: readonly string[] = []): ApiResponse {
+  return { status, headers: headersWith(warnings), body };
 }
