@@ -26,7 +26,7 @@ import { orphansOf } from '../runtime/orphans.ts';
 import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { changedIn, declaredAnew, states } from '../runtime/trigger.ts';
+import { changedIn, declaredAnew, states, SUMMARY_MS } from '../runtime/trigger.ts';
 import { copiesOn } from './copies.ts';
 import { planHost } from './plan.ts';
 import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm } from './plan-facts.ts';
@@ -269,16 +269,19 @@ export function hostController({
       },
       {
         kind: StoragePoolKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => (object as unknown as StoragePool).status.provisioned),
         keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host),
       },
       {
         kind: VolumeKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => (object as unknown as Volume).status.claim?.host),
         keysOf: (object) => named((object as unknown as Volume).status.claim?.host),
       },
       {
         kind: VirtualMachineKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => {
           const vm = object as unknown as VirtualMachine;
           return [vm.status.host, scheduledOf(vm)?.status, scheduledOf(vm)?.reason];

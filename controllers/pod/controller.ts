@@ -17,7 +17,7 @@ import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/v
 import type { View } from '../../client/view.ts';
 import type { Controller, Views } from '../runtime/controller.ts';
 import type { Planned } from '../runtime/plan.ts';
-import { changedIn, declaredAnew } from '../runtime/trigger.ts';
+import { changedIn, declaredAnew, SUMMARY_MS } from '../runtime/trigger.ts';
 import { planPod } from './plan.ts';
 import type { PodFacts, PodStep } from './plan.ts';
 
@@ -110,9 +110,10 @@ export function podController({ views }: { readonly views: Views }): Controller<
         matters: changedIn((object) => whatItOffers(object as unknown as Host)),
         keysOf: (object) => [{ name: (object as unknown as Host).spec.pod }],
       },
-      { kind: StoragePoolKind, keysOf: (object) => podOfPool(world, object as unknown as StoragePool) },
+      { kind: StoragePoolKind, afterMs: SUMMARY_MS, keysOf: (object) => podOfPool(world, object as unknown as StoragePool) },
       {
         kind: VirtualMachineKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => (object as unknown as VirtualMachine).status.host),
         keysOf: (object) => podOfHost(world, (object as unknown as VirtualMachine).status.host),
       },

@@ -41,6 +41,8 @@ export interface Trigger {
   readonly kind: KindDefinition;
   /** Whether a change can matter to any object of the controller; every change does where it is absent. */
   readonly matters?: (change: ViewChange<ApiObject>) => boolean;
+  /** How long the news may wait, so that many changes make one round; none: it is worth a look at once. */
+  readonly afterMs?: number;
   /** Keys of the controller's objects that depend on this one. */
   keysOf(object: ApiObject): readonly ObjectKey[];
 }

@@ -16,6 +16,7 @@ import { reconcile, type RoundEnd } from './reconcile.ts';
 import { childLog } from './round-log.ts';
 import type { Settings } from './settings.ts';
 import type { ServiceView } from './switchboard.ts';
+import { SUMMARY_MS } from './trigger.ts';
 import { failed, RESYNC_MS, silenced, verdictOf, waiting } from './verdict.ts';
 import type { Visit } from './visit.ts';
 
@@ -67,6 +68,8 @@ interface Room {
   readonly failures: Map<string, Refusal>;
   /** Keys of the kind's objects, by uid: what a hint names. */
   readonly keys: Map<string, string>;
+  /** How to take back what is added a little later, by key. */
+  readonly soon: Map<string, () => void>;
 }
 
 const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string => `${controller.kind.kind} ${key}`;
@@ -105,6 +108,7 @@ function furnish({ clock, random, controllers, settings, name }: ShardOptions): 
       refusals: new Map<string, Refusal>(),
       failures: new Map<string, Refusal>(),
       keys: new Map<string, string>(),
+      soon: new Map<string, () => void>(),
     };
   });
   return { rooms, devices, alarms, rounds };
@@ -189,8 +193,20 @@ async function sweep(rooms: readonly Room[], options: ShardOptions, signal: Abor
   }
 }
 
+/** Adds a key when so much time has passed, once for all who ask for that meanwhile. */
+function addAfter({ queue, alarms, soon }: Room, key: string, ms: number): void {
+  if (ms === 0) queue.add(key, PRIORITY.change);
+  if (ms === 0 || soon.has(key)) return;
+  const ring = (): void => {
+    soon.delete(key);
+    queue.add(key, PRIORITY.change);
+  };
+  soon.set(key, alarms.set(ms, ring));
+}
+
 /** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
-function listen({ controller, queue, devices, refusals, failures, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
+function listen(room: Room, { views }: ShardOptions): readonly (() => void)[] {
+  const { controller, queue, devices, refusals, failures, keys, soon } = room;
   const own = views.of(controller.kind).onChange(({ old, object }) => {
     const metadata = (object ?? old)?.metadata;
     if (metadata === undefined) return;
@@ -217,14 +233,19 @@ function listen({ controller, queue, devices, refusals, failures, keys }: Room, 
       for (const [text, key] of keys) {
         const dependent = declared ? views.of(controller.kind).get(key) : undefined;
         if (dependent !== undefined) forget(refusals, dependent);
-        queue.add(text, PRIORITY.change);
+        if (trigger.afterMs === undefined) queue.add(text, PRIORITY.change);
+        else addAfter(room, text, trigger.afterMs);
       }
     }),
   );
   const followed = controller.follow?.((key) => {
     queue.add(cacheKey(key), PRIORITY.change);
   });
-  return [own, ...others, ...(followed === undefined ? [] : [followed])];
+  const takeBack = (): void => {
+    for (const off of soon.values()) off();
+    soon.clear();
+  };
+  return [own, ...others, takeBack, ...(followed === undefined ? [] : [followed])];
 }
 
 function traceOf({ metadata }: ApiObject): string {
@@ -235,11 +256,12 @@ function forget(refusals: Map<string, Refusal>, object: ApiObject): void {
   refusals.delete(traceOf(object));
 }
 
-function hear({ controller, queue, keys }: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
-  for (const named of [uid, endpointUid]) {
-    const key = keys.get(named);
-    if (key !== undefined) queue.add(key, PRIORITY.change);
-  }
+function hear(room: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
+  const { controller, queue, keys } = room;
+  const [thing, endpoint] = [keys.get(uid), keys.get(endpointUid)];
+  if (thing !== undefined) queue.add(thing, PRIORITY.change);
+  // To where it is, one thing is a part of a sum.
+  if (endpoint !== undefined) addAfter(room, endpoint, uid === '' ? 0 : SUMMARY_MS);
   if (uid !== '' && endpointUid !== '') return;
   for (const object of views.of(controller.kind).list()) {
     const meant = endpointUid === '' ? uid === '' : controller.endpointOf(object)?.uid === endpointUid;

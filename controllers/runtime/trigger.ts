@@ -1,6 +1,9 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ViewChange } from '../../client/view.ts';
 
+/** How long news of what is only summed up may wait. */
+export const SUMMARY_MS = 100;
+
 /** Whether a change is more than one of status: an object came, goes, is gone, or was declared or labelled anew. */
 export function declaredAnew({ old, object }: ViewChange<ApiObject>): boolean {
   if (old === undefined || object === undefined) return true;

@@ -20,7 +20,7 @@ import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { orphansOf } from '../runtime/orphans.ts';
 import { ask, changing, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
-import { changedIn, declaredAnew } from '../runtime/trigger.ts';
+import { changedIn, declaredAnew, SUMMARY_MS } from '../runtime/trigger.ts';
 import { planStoragePool } from './plan.ts';
 import type { StoragePoolFacts } from './plan-facts.ts';
 import type { StoragePoolStep } from './plan.ts';
@@ -140,6 +140,7 @@ export function storagePoolController({
       { kind: HostKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ host }) => host === metadata.name) },
       {
         kind: VolumeKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => {
           const { pool, size, volumeId } = (object as unknown as Volume).status;
           return [pool, size, volumeId];

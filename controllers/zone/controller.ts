@@ -16,7 +16,7 @@ import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/v
 import type { View } from '../../client/view.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import type { Planned } from '../runtime/plan.ts';
-import { changedIn, declaredAnew } from '../runtime/trigger.ts';
+import { changedIn, declaredAnew, SUMMARY_MS } from '../runtime/trigger.ts';
 import { planZone } from './plan.ts';
 import type { ZoneFacts, ZoneStep } from './plan.ts';
 
@@ -127,9 +127,10 @@ export function zoneController({ views, identity }: ZoneControllerOptions): Cont
         matters: changedIn((object) => whatItOffers(object as unknown as Host)),
         keysOf: (object) => key(zoneOfPod(world, (object as unknown as Host).spec.pod)),
       },
-      { kind: StoragePoolKind, keysOf: (object) => key(zoneOfPool(world, object as unknown as StoragePool)) },
+      { kind: StoragePoolKind, afterMs: SUMMARY_MS, keysOf: (object) => key(zoneOfPool(world, object as unknown as StoragePool)) },
       {
         kind: VirtualMachineKind,
+        afterMs: SUMMARY_MS,
         matters: changedIn((object) => {
           const { zone, host } = (object as unknown as VirtualMachine).status;
           return [zone, host];

@@ -50,12 +50,29 @@ function open(file: string): DatabaseSync {
   throw new Error(`${file} holds a world of schema ${String(found)}, and this is schema ${SCHEMA_VERSION}`);
 }
 
-const parse = (doc: unknown): unknown => JSON.parse(String(doc));
+/** So many documents are kept parsed. */
+const MOST_PARSED = 16_384;
+
+/** Parses documents, each text once: nobody changes what was parsed, and most of what is listed again is as it was. */
+function createParser(): (doc: unknown) => unknown {
+  const parsed = new Map<string, unknown>();
+  return (doc) => {
+    const text = String(doc);
+    const known = parsed.get(text);
+    if (known !== undefined) return known;
+    const fresh: unknown = JSON.parse(text);
+    if (parsed.size >= MOST_PARSED) for (const [oldest] of parsed.entries().take(MOST_PARSED / 2)) parsed.delete(oldest);
+    parsed.set(text, fresh);
+    return fresh;
+  };
+}
+
 const keyOf = (table: Table): string => (table === 'endpoints' ? 'category' : 'place');
 
 /** Opens the world in `file`, or a new one in memory (`:memory:`). Throws where the file is not one, or of another schema. */
 export function openWorld(file: string): World {
   const db = open(file);
+  const parse = createParser();
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const known = statements.get(sql) ?? db.prepare(sql);
