@@ -44,6 +44,7 @@ export type Job = ClosedJob | RateJob;
 /** Times in milliseconds. */
 export interface Latency {
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly max: number;
 }
@@ -74,5 +75,5 @@ export interface Outcome {
 export function latencyOf(times: readonly number[]): Latency {
   const sorted = Float64Array.from(times).sort();
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
 }
