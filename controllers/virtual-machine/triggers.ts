@@ -7,6 +7,7 @@ import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
+import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { cacheKey } from '../../client/reflector.ts';
 import { keyOf } from '../../client/client.ts';
 import type { ObjectKey } from '../../client/client.ts';
@@ -32,7 +33,15 @@ export function triggersOf({ machines, machinesOn, volumes }: World): readonly T
   const inPool = indexView(volumes, ({ spec, status }) => [status.pool ?? spec.storagePool]);
   const waiting = (): readonly ObjectKey[] => unready.of('unready').map(keyOf);
   return [
-    { kind: VolumeKind, keysOf: ({ metadata }) => listing.of(cacheKey(metadata)).map(keyOf) },
+    {
+      kind: VolumeKind,
+      // Whom it is attached to says the VM's own machine.
+      matters: changedIn((object) => {
+        const { status } = object as unknown as Volume;
+        return { ...status, conditions: status.conditions.filter(({ type }) => type !== 'Attached') };
+      }),
+      keysOf: ({ metadata }) => listing.of(cacheKey(metadata)).map(keyOf),
+    },
     {
       kind: HostKind,
       matters: changedIn((object) => {

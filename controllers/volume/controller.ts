@@ -209,6 +209,13 @@ function whatHolds(object: ApiObject): unknown {
   return [hostId, fence, unmanaged, states(host)];
 }
 
+/** What of a VM may begin or end a claim, and that its work has come to an end: then its machine holds other disks. */
+function placeAndReady(object: ApiObject): unknown {
+  const { status } = object as unknown as VirtualMachine;
+  const of = (wanted: string): string | undefined => status.conditions.find(({ type }) => type === wanted)?.status;
+  return [status.host, status.placementEpoch, of('Scheduled'), of('Ready')];
+}
+
 /** Whether less of a pool is promised than before: what waits for room may have it. */
 function isFreed({ old, object }: ViewChange<ApiObject>): boolean {
   const promisedOf = (pool: ApiObject): number => bytesOf((pool as unknown as StoragePool).status.provisioned ?? 0);
@@ -260,7 +267,7 @@ export function volumeController({
       { kind: StoragePoolKind, matters: changedIn(capacityAndStates), keysOf: ofPool },
       { kind: StoragePoolKind, matters: isFreed, keysOf: waitingFor },
       { kind: HostKind, matters: changedIn(whatHolds), keysOf: ofHost },
-      { kind: VirtualMachineKind, keysOf: ofMachine },
+      { kind: VirtualMachineKind, matters: changedIn(placeAndReady), keysOf: ofMachine },
       { kind: VolumeKind, keysOf: ofVolume },
       { kind: ZoneKind, matters: declaredAnew, keysOf: waiting },
       { kind: PodKind, matters: declaredAnew, keysOf: waiting },
