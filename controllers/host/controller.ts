@@ -2,6 +2,7 @@ import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import { MOST_LEASED } from '../../apis/infra/v1alpha1/host/schema.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
@@ -26,6 +27,8 @@ import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { copiesOn } from './copies.ts';
+import { renewLease } from './lease.ts';
+import { hasRunOut } from './plan-lease.ts';
 import { planHost } from './plan.ts';
 import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm } from './plan-facts.ts';
 import { takeStep } from './take.ts';
@@ -37,9 +40,11 @@ export interface HostControllerOptions {
   readonly client: Client;
   readonly sessions: Sessions;
   readonly clock: Clock;
+  /** How long a leader may go on that has not heard yet that it is none any more; 15 s where it is not given. */
+  readonly leaseMs?: number;
 }
 
-type Parts = Omit<HostControllerOptions, 'views'> & { readonly world: World; readonly vigil: Vigil };
+type Parts = Required<Omit<HostControllerOptions, 'views'>> & { readonly world: World; readonly vigil: Vigil };
 
 interface World {
   readonly zones: View<Zone>;
@@ -69,11 +74,13 @@ function twinOf({ hosts }: World, { metadata }: Host, hostId: string): string | 
   return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
 }
 
-async function askDriver(sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
+async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
   return ask(async () => {
-    const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
+    const session = await openEndpoint(parts.sessions, 'machine', host, round.authority, signal);
+    // First of all: what looks take, or that they fail, is no reason to let machines stop.
+    const lease = await renewLease(session, { ...parts, host, round }, signal);
     const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
-    return { info: session.info, observation, capabilities: session.capabilities };
+    return { info: session.info, observation, capabilities: session.capabilities, ...(lease !== undefined && { lease }) };
   }, signal);
 }
 
@@ -89,6 +96,7 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   const leaving = metadata.deletionTimestamp !== undefined;
   const leaves = !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving;
   return {
+    uid: metadata.uid,
     name: nameOf(vm),
     ...{ cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 },
     reschedules: spec.running && spec.onHostFailure === 'Reschedule' && isVerified && !leaving && !isStuck,
@@ -131,10 +139,12 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
   const unheard = vigil.hear(host.metadata.uid, { epoch, silent: !device.known, nowMs });
   if (unheard === undefined) return nobody;
   const { sinceMs, offBoot } = unheard;
+  // What the host has not told this leader, it may tell another, until that one has heard that it leads no more; what it has told, it tells no older one.
+  const renewedMs = vigil.lastRenewal(host.metadata.uid, epoch)?.atMs ?? sinceMs + parts.leaseMs;
   const since = isSaidSilent(host) ? reachable(host)?.lastTransitionTime : undefined;
   const recordedMs = since === undefined ? 0 : clock.now() - Date.parse(since);
   return {
-    silence: { recordedMs, witnessedMs: nowMs - sinceMs, ...(offBoot !== undefined && { offBoot }) },
+    silence: { recordedMs, witnessedMs: nowMs - sinceMs, unrenewedMs: nowMs - renewedMs, ...(offBoot !== undefined && { offBoot }) },
     neighbours: neighboursOf(parts, host, epoch, sinceMs),
   };
 }
@@ -165,8 +175,26 @@ async function leftOn(
   return copiesOn({ host: host.metadata.name, machines, installation, returns }, world.machines, client, signal);
 }
 
+/** VMs placed on a host whose lease has run out, and whose machines were under it; the objects are read anew, because on that they run elsewhere. */
+async function leasedOn(
+  { client }: Parts,
+  host: Host,
+  placed: readonly VirtualMachine[],
+  silence: HostFacts['silence'],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const known = host.status.fence?.machines ?? [];
+  if (!hasRunOut(host, silence)) return new Set();
+  const seen = placed.filter(({ metadata, status }) => status.leased === true && !known.includes(metadata.uid));
+  const read = await Promise.all(
+    seen.slice(0, MOST_LEASED - known.length).map((vm) => client.get<VirtualMachine>(VirtualMachineKind, keyOf(vm), signal)),
+  );
+  const leased = read.filter((vm, at) => vm?.metadata.uid === seen[at]?.metadata.uid && vm?.status.leased === true);
+  return new Set(leased.flatMap((vm) => (vm?.status.host === host.metadata.name ? [vm.metadata.uid] : [])));
+}
+
 async function observe(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
-  const { world, client, sessions } = parts;
+  const { world, client } = parts;
   const { name } = host.metadata;
   const pod = podOf(world, host);
   const zone = zoneOf(world, host);
@@ -175,14 +203,16 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
   const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
-  const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const device = pod === undefined || leaves ? undefined : await askDriver(parts, host, round, signal);
   const seen = device?.known === true ? device.value.observation.machines : [];
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
+  const silent = silenceOf(parts, host, device, round.authority.epoch);
   return {
     ...(pod !== undefined && { pod }),
     ...(zone !== undefined && { zone: { name: zone.metadata.name, failover: ZoneFailover.parse(zone.spec.failover) } }),
     ...(device !== undefined && { device }),
-    ...silenceOf(parts, host, device, round.authority.epoch),
+    ...silent,
+    leased: await leasedOn(parts, host, placed, silent.silence, signal),
     refuge: zone !== undefined && hasRefuge(world, host, zone),
     placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
     copies: await leftOn(parts, host, device, round, signal),
@@ -209,6 +239,7 @@ export function hostController({
   client,
   sessions,
   clock,
+  leaseMs = 15_000,
 }: HostControllerOptions): Controller<Host, HostFacts, HostStep, HostStatus> {
   const world: World = {
     zones: views.of<Zone>(ZoneKind),
@@ -218,7 +249,7 @@ export function hostController({
     volumes: views.of<Volume>(VolumeKind),
     machines: views.of<VirtualMachine>(VirtualMachineKind),
   };
-  const parts: Parts = { world, client, sessions, clock, vigil: createVigil() };
+  const parts: Parts = { world, client, sessions, clock, leaseMs, vigil: createVigil() };
   const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
     world.hosts
       .list()

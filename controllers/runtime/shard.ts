@@ -219,7 +219,8 @@ async function round(
     const object = await options.client.get(controller.kind, keyOf(seen), both);
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const refused = refusals.get(traceOf(object));
-    const given: Round = { authority: options.authority(), trace: traceOf(object), ...(refused !== undefined && { refused }) };
+    const { authority, check } = options;
+    const given: Round = { authority: authority(), trace: traceOf(object), check, ...(refused !== undefined && { refused }) };
     return await reconcile(controller, object, given, { ...options, refusals, failures, onStaleEpoch: options.raise }, both);
   } finally {
     await inTime();

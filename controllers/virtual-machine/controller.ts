@@ -1,6 +1,6 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
+import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
@@ -85,7 +85,7 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const { hostId, fence } = host.status;
   const cleaning = fence === undefined ? {} : { cleaning: true as const };
   const fact: HostFact = { candidate, ...(hostId !== undefined && { hostId }), ...cleaning };
-  const proof = coveringFence(host);
+  const proof = fenceOver(host, vm.metadata.uid);
   // The dead are not asked: each question would wait for its deadline.
   if (proof !== undefined) return { host: { ...fact, fence: proof.evidence }, capabilities: [] };
   const answer = await ask(async () => {
@@ -104,7 +104,7 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
 }
 
 /** Machines that stopped by themselves are started where they were. */
-const STARTED_AGAIN: readonly StopCause[] = ['crashed', 'guest-shutdown'];
+const STARTED_AGAIN: readonly StopCause[] = ['crashed', 'guest-shutdown', 'lease-expired'];
 
 /** The claims that a decision about a place has to respect. */
 async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, evacuates: boolean, signal: AbortSignal) {

@@ -1,6 +1,6 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
-import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
+import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
@@ -103,7 +103,7 @@ async function askHolder(
   // A proof is read anew, because on that the claim falls.
   const host = seen?.status.fence === undefined ? seen : await client.get<Host>(HostKind, { name: claim.host }, signal);
   if (host === undefined) return { state: 'unknown', because: `Host ${claim.host} is gone` };
-  if (coveringFence(host) !== undefined) return { state: 'free' };
+  if (fenceOver(host, claim.uid) !== undefined) return { state: 'free' };
   const answer = await ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), claim.uid, signal);

@@ -12,6 +12,8 @@ export interface HostConfig {
   readonly ignoreShutdown: boolean;
   /** Empty: made from the endpoint's uid. */
   readonly hostId: string;
+  /** 0: it has no lease. */
+  readonly leaseMs: number;
 }
 
 /** What a simulated pool is. */
@@ -50,6 +52,10 @@ const HOST: Readonly<Record<string, Property>> = {
   stopDelayMs: delay('Stop delay', 'Milliseconds that a guest takes to shut down.', 300),
   ignoreShutdown: { type: 'boolean', default: false, label: 'Ignore shutdown', description: 'Guests ignore a graceful stop.' },
   hostId: text('Host id', 'The stable id of the host; empty: made from its uid.', ID, ''),
+  leaseSeconds: {
+    ...{ type: 'integer', minimum: 0, maximum: 3600, default: 0, label: 'Lease' },
+    description: 'Seconds without a renewal after which the host stops its leased machines by itself; 0: never.',
+  },
 };
 
 const POOL: Readonly<Record<string, Property>> = {
@@ -121,6 +127,7 @@ export function readHostConfig(bag: ConfigBag): HostConfig {
     stopDelayMs: Number(values.stopDelayMs),
     ignoreShutdown: values.ignoreShutdown === true,
     hostId: String(values.hostId),
+    leaseMs: Number(values.leaseSeconds) * 1000,
   };
 }
 

@@ -91,6 +91,7 @@ export interface Description {
   readonly disks: readonly DescribedDisk[];
   readonly interfaces: readonly MachineInterface[];
   readonly userData?: string;
+  readonly leased?: true;
 }
 
 export interface DescribedDisk {

@@ -19,6 +19,7 @@ const STARTS = {
   requested: ['Starting', 'starting it'],
   'guest-shutdown': ['GuestRestarts', 'starting it again after the guest shut itself down'],
   crashed: ['GuestRestarts', 'starting it again after a crash'],
+  'lease-expired': ['GuestRestarts', 'starting it again: its host had stopped it, because the lease of the host ran out'],
 } as const;
 
 /** Starts a machine that stands still, or leaves it, as declared. */
@@ -41,7 +42,7 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
     return { status: 'True', reason: 'GuestShutdown', message };
   }
   // What crashed has its room: only a start that somebody asked for may ask for more of it.
-  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown';
+  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown' || machine.stopCause === 'lease-expired';
   const move = planMove(vm, facts, again ? 'placement' : 'placement and room');
   if (move !== undefined) return move;
   const waits = waitForDisks(facts);

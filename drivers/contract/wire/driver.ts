@@ -90,6 +90,16 @@ const hostCalls: WireCalls<HostService> = {
       return { hostId, bootId, cpus, ...bytes, facts, machines: machines.map(machineFrom) };
     },
   }),
+  // Nothing in the world changes by it that a look would show, and nobody has to look after a lost answer.
+  renew: unary(HostRpc.method.renew, {
+    mutating: false,
+    request: (context, token) => ({ context: mutationTo(context), token }),
+    args: ({ context, token }) => [mutationFrom(context), token],
+    response: ({ token, offeredMs, inForceMs, holds }) => ({ token, offeredMs: wide(offeredMs), inForceMs: wide(inForceMs), holds }),
+    result: ({ token, offeredMs, inForceMs, holds }) => {
+      return { token, offeredMs: narrow(offeredMs), inForceMs: narrow(inForceMs), holds };
+    },
+  }),
 };
 
 const poolCalls: WireCalls<PoolService> = {

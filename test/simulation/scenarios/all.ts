@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { createVm } from './create-vm.ts';
 import { attachDisk, detachDisk, growVolume, handOver } from './disks.ts';
+import { leaseExpires } from './lease.ts';
 import { deleteVm, resizeVm, restartVm, startVm, stopVm } from './power.ts';
 import { createDeleteRace, leaderChange, twoProcesses } from './races.ts';
 
@@ -19,4 +20,5 @@ export const SCENARIOS: readonly Scenario[] = [
   createDeleteRace,
   twoProcesses,
   leaderChange,
+  leaseExpires,
 ];

@@ -178,6 +178,10 @@ export const VirtualMachineStatus = z.strictObject({
   host: z.string().max(253).exactOptional().describe('The host that was chosen.'),
   placementEpoch: z.int().min(0).exactOptional().describe('Grows with every placement.'),
   machineId: z.string().max(253).exactOptional().describe("The driver's id of the machine."),
+  leased: z
+    .literal(true)
+    .exactOptional()
+    .describe('Its host was seen to stop the machine by itself when the lease of the host is not renewed.'),
   adopted: z.string().max(253).exactOptional().describe('The id of the machine that was taken in.'),
   powerState: z.enum(['Running', 'Paused', 'Stopped', 'Unknown']).exactOptional().describe('What the machine was seen to do.'),
   restartToken: z.string().max(64).exactOptional().describe('The restartToken that the running machine was started for.'),
