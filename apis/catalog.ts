@@ -7,6 +7,8 @@ import { HostKind } from './infra/v1alpha1/host/kind.ts';
 import { PodKind } from './infra/v1alpha1/pod/kind.ts';
 import { ZoneKind } from './infra/v1alpha1/zone/kind.ts';
 import type { KindDefinition } from './meta/kind.ts';
+import { ControllerConfigKind } from './ops/v1alpha1/controller-config/kind.ts';
+import { QueueKind } from './ops/v1alpha1/queue/kind.ts';
 import { StoragePoolKind } from './storage/v1alpha1/storage-pool/kind.ts';
 import { VolumeKind } from './storage/v1alpha1/volume/kind.ts';
 
@@ -22,4 +24,6 @@ export const CATALOG: readonly KindDefinition[] = [
   StoragePoolKind,
   VolumeKind,
   VirtualMachineKind,
+  ControllerConfigKind,
+  QueueKind,
 ];

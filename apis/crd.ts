@@ -35,9 +35,9 @@ function printerColumn({ name, type, jsonPath, description, priority, cell }: Pr
   return { name, type, jsonPath, description, ...(priority === undefined ? {} : { priority }) };
 }
 
-/** The manifest that makes a Kubernetes cluster serve a kind; throws a RangeError for a kind that a cluster has already. */
+/** The manifest that makes a Kubernetes cluster serve a kind; throws a RangeError for a kind that a cluster has already, or whose objects are computed. */
 export function crdOf(kind: KindDefinition): CustomResourceDefinition {
-  if (kind.origin !== 'ours') throw new RangeError(`${kind.kind}: Kubernetes has this kind already`);
+  if (kind.origin !== 'ours') throw new RangeError(`${kind.kind}: Kubernetes has this kind already, or nobody keeps its objects`);
   const { group, version, plural, singular, shortNames, categories, scope } = kind;
   return {
     apiVersion: 'apiextensions.k8s.io/v1',

@@ -1,4 +1,4 @@
-import { apiVersionOf, type KindDefinition } from './meta/kind.ts';
+import { apiVersionOf, verbsOf, type KindDefinition } from './meta/kind.ts';
 import { metaName, refTo } from './openapi-meta.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -105,9 +105,12 @@ function objectPath(kind: KindDefinition, subresource: '' | 'Status'): Json {
     parameters: DELETE,
     requestBody: body(json, metaName('DeleteOptions'), false),
   });
+  const get = made({ action: 'get', id: `read${subresource}`, description: `Reads ${what}.`, answer: name });
+  const parameters = [...(kind.scope === 'Namespaced' ? [NAME, NAMESPACE] : [NAME]), PRETTY];
+  if (!verbsOf(kind).includes('update')) return { parameters, get };
   return {
-    parameters: [...(kind.scope === 'Namespaced' ? [NAME, NAMESPACE] : [NAME]), PRETTY],
-    get: made({ action: 'get', id: `read${subresource}`, description: `Reads ${what}.`, answer: name }),
+    parameters,
+    get,
     put: made({
       action: 'put',
       id: `replace${subresource}`,
@@ -142,7 +145,7 @@ function listPath(kind: KindDefinition, everywhere: boolean): Json {
     answer: `${name}List`,
     parameters: LIST,
   });
-  if (everywhere) return { parameters: [PRETTY], get: list };
+  if (everywhere || !verbsOf(kind).includes('create')) return { parameters: [PRETTY], get: list };
   return {
     parameters: [...(namespaced ? [NAMESPACE] : []), PRETTY],
     get: list,

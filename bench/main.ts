@@ -9,7 +9,7 @@ import { number, tableOf, verdicts, type Measured } from './report.ts';
 import { fill } from './fill.ts';
 import { endWithUs } from './processes.ts';
 import { startSide, type Side, type SideName } from './side.ts';
-import type { Circumstances, Sample, Workload } from './workload.ts';
+import type { Line, OwnWorkload, Sample, Where, Workload } from './workload.ts';
 import { CREATE } from './p01-create.ts';
 import { UPDATE } from './p02-update.ts';
 import { SELECTORS } from './p05-selectors.ts';
@@ -17,6 +17,9 @@ import { MEMORY } from './p06-memory.ts';
 import { WATCH } from './p07-watch.ts';
 import { FAN_OUT } from './p08-fan-out.ts';
 import { STALLED } from './p09-stalled.ts';
+import { PLACEMENT } from './p10-placement.ts';
+import { PROVISION } from './p11-provision.ts';
+import { QUEUE } from './p12-queue.ts';
 import { RESTART } from './p14-restart.ts';
 import { LEASES_RENEWED } from './p15-leases.ts';
 import { GET } from './p03-get.ts';
@@ -25,12 +28,27 @@ import { LIST } from './p04-list.ts';
 // npm run bench -- [--only P1,P4] [--rounds 5] [--scale 1] [--objects 100000]
 
 // Memory first: what long lists leave behind would count.
-const WORKLOADS: readonly Workload[] = [MEMORY, GET, LIST, SELECTORS, RESTART, CREATE, UPDATE, WATCH, STALLED, FAN_OUT, LEASES_RENEWED];
+const WORKLOADS: readonly (Workload | OwnWorkload)[] = [
+  MEMORY,
+  GET,
+  LIST,
+  SELECTORS,
+  RESTART,
+  CREATE,
+  UPDATE,
+  WATCH,
+  STALLED,
+  FAN_OUT,
+  LEASES_RENEWED,
+  PLACEMENT,
+  PROVISION,
+  QUEUE,
+];
 const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
 const OUT = join(import.meta.dirname, 'out');
 
 interface Options {
-  readonly workloads: readonly Workload[];
+  readonly workloads: readonly (Workload | OwnWorkload)[];
   readonly rounds: number;
   readonly objects: number;
   readonly scale: number;
@@ -54,12 +72,14 @@ function readOptions(): Options {
   if (unknown.length > 0)
     throw new UsageError(`--only: no workload ${unknown.join(', ')}; there are ${WORKLOADS.map(({ id }) => id).join(', ')}`);
   const scale = positive('scale', values.scale);
+  const workloads = WORKLOADS.filter(({ id }) => wanted?.includes(id) ?? true);
   return {
-    workloads: WORKLOADS.filter(({ id }) => wanted?.includes(id) ?? true),
+    workloads,
     rounds: Math.ceil(positive('rounds', values.rounds)),
     scale,
     objects: Math.max(1_000, Math.round(100_000 * scale)),
-    peerProgram: peerProgram(),
+    // What runs in this process alone needs none.
+    peerProgram: workloads.every(({ on }) => on === 'own') ? '' : peerProgram(),
   };
 }
 
@@ -75,20 +95,23 @@ function peerProgram(): string {
   return program;
 }
 
-async function measure(workload: Workload, side: Side, folder: string, circumstances: Circumstances): Promise<Measured> {
-  const about = { workload: workload.id, round: circumstances.round, side: side.name, machine: machineState(folder) };
+async function measure(
+  { workload, side, folder, round }: { readonly workload: Line; readonly side: Where; readonly folder: string; readonly round: number },
+  run: () => Promise<Sample>,
+): Promise<Measured> {
+  const about = { workload: workload.id, round, side, machine: machineState(folder) };
   const start = performance.now();
   const took = (): number => (performance.now() - start) / 1_000;
   try {
-    const sample: Sample = await workload.run(side, circumstances);
+    const sample = await run();
     const figures = Object.entries(sample).map(([name, value]) => `${name} ${number(value)}`);
     const { load, fsyncP50Ms } = about.machine;
     const state = `${number(took())} s load ${number(load)} fsync ${number(fsyncP50Ms)} ms`;
-    console.log(`${workload.id} round ${about.round} ${side.name.padEnd(11)} ${state} | ${figures.join(', ')}`);
+    console.log(`${workload.id} round ${about.round} ${side.padEnd(11)} ${state} | ${figures.join(', ')}`);
     return { ...about, seconds: took(), sample };
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    console.log(`${workload.id} round ${about.round} ${side.name}: FAILED: ${failure}`);
+    console.log(`${workload.id} round ${about.round} ${side}: FAILED: ${failure}`);
     return { ...about, seconds: took(), failure };
   }
 }
@@ -110,7 +133,7 @@ async function endAll(sides: readonly Side[]): Promise<void> {
 
 /** Runs workloads on the same sides: side after side in each round, so that what disturbs the machine disturbs all alike. */
 async function runOn(workloads: readonly Workload[], filled: boolean, folder: string, options: Options): Promise<readonly Measured[]> {
-  const sides = await startAll(folder, options.peerProgram);
+  const sides = await startAll(folder, peerProgram());
   const measured: Measured[] = [];
   try {
     if (filled) for (const side of sides) console.log(`filled ${side.name}: ${await fill(side, options.objects)}`);
@@ -118,7 +141,7 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
       for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
         for (const side of sides) {
           if (side.name === 'peer' && round > (workload.peerRounds ?? Infinity)) continue;
-          measured.push(await measure(workload, side, folder, { ...options, round }));
+          measured.push(await measure({ workload, side: side.name, folder, round }, () => workload.run(side, { ...options, round })));
         }
       }
     }
@@ -128,15 +151,28 @@ async function runOn(workloads: readonly Workload[], filled: boolean, folder: st
   return measured;
 }
 
+/** Runs a workload that has no peer, each round on a store of its own. */
+async function runOwn(workload: OwnWorkload, folder: string, options: Options): Promise<readonly Measured[]> {
+  const measured: Measured[] = [];
+  for (let round = 1; round <= Math.min(options.rounds, workload.rounds ?? options.rounds); round += 1) {
+    const mine = await mkdtemp(join(folder, 'own-'));
+    measured.push(await measure({ workload, side: 'own', folder, round }, () => workload.run(mine, { ...options, round })));
+    await rm(mine, { recursive: true, force: true });
+  }
+  return measured;
+}
+
 async function bench(options: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'lenticular-bench-'));
   endWithUs(folder);
   const measured: Measured[] = [];
   try {
-    const filled = options.workloads.filter(({ on }) => on === 'filled');
+    const filled = options.workloads.filter((workload): workload is Workload => workload.on === 'filled');
     if (filled.length > 0) measured.push(...(await runOn(filled, true, folder, options)));
-    for (const workload of options.workloads.filter(({ on }) => on === 'fresh'))
-      measured.push(...(await runOn([workload], false, folder, options)));
+    for (const workload of options.workloads) {
+      if (workload.on === 'fresh') measured.push(...(await runOn([workload], false, folder, options)));
+      if (workload.on === 'own') measured.push(...(await runOwn(workload, folder, options)));
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

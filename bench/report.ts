@@ -1,13 +1,12 @@
 import type { MachineState } from './machine-state.ts';
-import type { SideName } from './side.ts';
 import { interval, median } from './statistics.ts';
-import type { Sample, Target, Workload } from './workload.ts';
+import type { Line, OwnWorkload, Sample, Target, Where, Workload } from './workload.ts';
 
 /** One side in one round of one workload. */
 export interface Measured {
   readonly workload: string;
   readonly round: number;
-  readonly side: SideName;
+  readonly side: Where;
   readonly machine: MachineState;
   /** How long it took. */
   readonly seconds: number;
@@ -20,7 +19,7 @@ export interface Measured {
 export interface Verdict {
   readonly workload: string;
   readonly says: string;
-  readonly side: SideName;
+  readonly side: Where;
   readonly of: 'ratio' | 'absolute';
   readonly limit: number;
   readonly atLeast: boolean;
@@ -32,12 +31,12 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-function figuresOf(measured: readonly Measured[], workload: string, side: SideName, figure: string): ReadonlyMap<number, number> {
+function figuresOf(measured: readonly Measured[], workload: string, side: Where, figure: string): ReadonlyMap<number, number> {
   const mine = measured.filter((one) => one.workload === workload && one.side === side);
   return new Map(mine.flatMap(({ round, sample }) => (sample?.[figure] === undefined ? [] : [[round, sample[figure]] as const])));
 }
 
-function verdict(measured: readonly Measured[], { id }: Workload, target: Target, side: SideName): Verdict {
+function verdict(measured: readonly Measured[], { id }: Line, target: Target, side: Where): Verdict {
   const ours = figuresOf(measured, id, side, target.figure);
   const theirs = figuresOf(measured, id, 'peer', target.figure);
   const values = [...ours].flatMap(([round, value]) => {
@@ -54,13 +53,13 @@ function verdict(measured: readonly Measured[], { id }: Workload, target: Target
 }
 
 /** Holds what was measured against every target. */
-export function verdicts(measured: readonly Measured[], workloads: readonly Workload[]): readonly Verdict[] {
-  const sides: readonly SideName[] = ['ours-etcd', 'ours-sqlite'];
-  return workloads.flatMap((workload) =>
-    workload.targets.flatMap((target) =>
+export function verdicts(measured: readonly Measured[], workloads: readonly (Workload | OwnWorkload)[]): readonly Verdict[] {
+  return workloads.flatMap((workload) => {
+    const sides: readonly Where[] = workload.on === 'own' ? ['own'] : ['ours-etcd', 'ours-sqlite'];
+    return workload.targets.flatMap((target) =>
       sides.filter((side) => target.only === undefined || target.only === side).map((side) => verdict(measured, workload, target, side)),
-    ),
-  );
+    );
+  });
 }
 
 const short = (value: number): string => (Number.isNaN(value) ? '-' : value.toPrecision(3).replace(/e\+.*/, ''));

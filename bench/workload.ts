@@ -1,5 +1,5 @@
 import type { Outcome } from './jobs.ts';
-import type { Side } from './side.ts';
+import type { Side, SideName } from './side.ts';
 
 /** Named figures of one side in one round. */
 export type Sample = Readonly<Record<string, number>>;
@@ -26,19 +26,32 @@ export interface Circumstances {
   readonly scale: number;
 }
 
-/** One line of the table. */
-export interface Workload {
+/** Some lines of the table. */
+export interface Line {
   readonly id: string;
   readonly title: string;
   readonly targets: readonly Target[];
-  /** `filled`: on the side that holds all objects, shared with others. `fresh`: on an empty one of its own. */
-  readonly on: 'filled' | 'fresh';
   /** Fewer rounds than asked for, where one takes long. */
   readonly rounds?: number;
+}
+
+/** A load on servers. */
+export interface Workload extends Line {
+  /** `filled`: on the side that holds all objects, shared with others. `fresh`: on an empty one of its own. */
+  readonly on: 'filled' | 'fresh';
   /** The peer runs in so many rounds only, where it takes long or has no target; later rounds are compared with its last one. */
   readonly peerRounds?: number;
   run(side: Side, circumstances: Circumstances): Promise<Sample>;
 }
+
+/** What has no peer and no server of its own: it runs in the bench's own process, with what it keeps in `folder`. */
+export interface OwnWorkload extends Line {
+  readonly on: 'own';
+  run(folder: string, circumstances: Circumstances): Promise<Sample>;
+}
+
+/** Where a figure was measured. */
+export type Where = SideName | 'own';
 
 /** The namespace that filled sides hold their objects in, and that of the first tenth of them. */
 export const FILLED = 'bench-100k';

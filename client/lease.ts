@@ -4,6 +4,8 @@ import type { Clock } from '../apis/meta/clock.ts';
 import type { Log } from '../apis/meta/log.ts';
 import { LeaseKind, type Lease } from '../apis/coordination/v1/lease/kind.ts';
 import type { Client } from './client.ts';
+import type { View } from './view.ts';
+import { within } from './within.ts';
 
 export interface ElectionOptions {
   readonly client: Client;
@@ -18,6 +20,10 @@ export interface ElectionOptions {
   readonly durationMs: number;
   /** Whether a holder is known to be dead, so that its lease need not run out; none where it is not given. */
   readonly isDead?: (holder: string) => boolean;
+  /** What is seen of Leases without asking: with it a lease that is free, or lost, is known at once, and not at the next look. */
+  readonly leases?: View<Lease>;
+  /** Whether this process wants to lead more than it does; one that does not lets others go first for a second. It does where it is not given. */
+  readonly eager?: () => boolean;
 }
 
 /** The right to decide, while `signal` is not aborted. */
@@ -30,7 +36,15 @@ export interface Leadership {
   readonly signal: AbortSignal;
   /** Moves the epoch above one that a driver has seen, by compare-and-swap; aborts `signal` and rejects where the lease is no longer ours. */
   readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
+  /** Ends this leadership, and leaves the lease to another process. */
+  readonly handBack: (to: string) => void;
 }
+
+/**
+ * Holds a Lease that is deleted until its holder has stopped, or has run out of time: without it a newcomer could not know that there was one.
+ * `kubectl delete lease` makes the leader stop and hand over.
+ */
+export const LEASE_FINALIZER = 'lenticular.dev/leader';
 
 /** The leader stops acting this much before others may take over. */
 const MARGIN = 0.2;
@@ -39,6 +53,8 @@ const EPOCHS_SINCE_MS = Date.UTC(2026, 0, 1);
 const MAX_EPOCH = 2 ** 31 - 1;
 /** A renewal is tried again this often where others touch the lease at the same moment. */
 const WRITE_TRIES = 3;
+/** Who is preferred, or has less to do, goes first for so long. */
+const POLITE_MS = 1_000;
 
 /** What was last seen of somebody else's lease, and when: expiry is measured by our own clock, never by comparing two machines'. */
 interface Sighting {
@@ -49,6 +65,10 @@ interface Sighting {
 /** What a candidate remembers between two looks at the lease. */
 interface Memory {
   sighting: Sighting | undefined;
+  /** Since when nobody holds it. */
+  freeMs: number | undefined;
+  /** When it is worth another look, at the latest; infinity: at the next one. */
+  lookMs: number;
   /** The highest epoch that was ever seen here: a lease that is deleted or tampered with cannot take it back. */
   epoch: number;
 }
@@ -57,6 +77,8 @@ interface Held {
   lease: Lease;
   epoch: number;
   sentMs: number;
+  /** Whom the lease is handed back to. */
+  heir: string | undefined;
   /** Writes of one leader take turns. */
   turn: Promise<unknown>;
 }
@@ -64,8 +86,10 @@ interface Held {
 /** Takes part in an election until the signal aborts: whenever this process leads, runs `lead`, and takes part again when that ends or the lease is lost. */
 export async function elect(options: ElectionOptions, lead: (leadership: Leadership) => Promise<void>, signal: AbortSignal): Promise<void> {
   const { clock, random, durationMs, log, name } = options;
-  const memory: Memory = { sighting: undefined, epoch: 0 };
+  const memory: Memory = { sighting: undefined, freeMs: undefined, lookMs: Number.POSITIVE_INFINITY, epoch: 0 };
   while (!signal.aborted) {
+    // From here on, so that nothing that happens between the look and the sleep is missed.
+    const news = listenFor(options, (lease) => sight(options, memory, lease));
     const held = await within(clock, durationMs / 3, (stop) => acquire(options, memory, stop), signal).catch((error: unknown) => {
       const raced = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists');
       if (!signal.aborted) log[raced ? 'debug' : 'warn']({ err: error, lease: name }, 'the lease could not be taken');
@@ -78,27 +102,51 @@ export async function elect(options: ElectionOptions, lead: (leadership: Leaders
       });
       log.info({ lease: name }, 'no longer leading');
       memory.sighting = undefined;
+      memory.freeMs = undefined;
+      memory.lookMs = Number.POSITIVE_INFINITY;
       memory.epoch = Math.max(memory.epoch, held.epoch);
     }
-    if (!isAborted(signal)) await clock.sleep((durationMs / 5) * (0.75 + random() / 2), signal).catch(() => undefined);
+    const pauseMs = Math.min((durationMs / 5) * (0.75 + random() / 2), Math.max(1, memory.lookMs - clock.monotonic()));
+    await news.sleep(pauseMs, signal);
   }
 }
 
-/** What `work` gives within `ms`; its signal aborts when it is late. */
-async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  const ending = new AbortController();
-  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(
-    () => {
-      ending.abort(new ApiError('Timeout', 'the API did not answer in time'));
+/** Sleeps that news of the lease cut short. */
+interface News {
+  /** Resolves after `ms`, at news since it is listened for, or when the signal aborts; then nothing is listened for any more. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  stop(): void;
+}
+
+/** Listens for changes of the lease; `matters` says which of them are news. */
+function listenFor({ leases, clock, namespace, name }: ElectionOptions, matters: (lease: Lease | undefined) => boolean): News {
+  const heard = new AbortController();
+  const stop = leases?.onChange(({ old, object }) => {
+    const { metadata } = object ?? old ?? {};
+    if (metadata?.name === name && metadata.namespace === namespace && matters(object)) heard.abort(new Error('there is news'));
+  });
+  return {
+    async sleep(ms, signal) {
+      try {
+        await clock.sleep(ms, AbortSignal.any([signal, heard.signal])).catch(() => undefined);
+      } finally {
+        stop?.();
+      }
     },
-    () => undefined,
-  );
-  try {
-    return await work(AbortSignal.any([signal, ending.signal]));
-  } finally {
-    ending.abort(new Error('done'));
-    await timer;
-  }
+    stop: () => stop?.(),
+  };
+}
+
+/** Takes in what was seen of the lease; whether it is free now, or is being deleted. */
+function sight({ clock }: ElectionOptions, memory: Memory, lease: Lease | undefined): boolean {
+  if (lease === undefined) return true;
+  const { resourceVersion: version, deletionTimestamp } = lease.metadata;
+  const older = memory.sighting !== undefined && BigInt(memory.sighting.version) >= BigInt(version);
+  if (!older) memory.sighting = { version, atMs: clock.monotonic() };
+  memory.epoch = Math.max(memory.epoch, lease.spec.leaseTransitions ?? 0);
+  const held = (lease.spec.holderIdentity ?? '') !== '';
+  if (held) memory.freeMs = undefined;
+  return !held || deletionTimestamp !== undefined;
 }
 
 function renewal({ clock, identity, durationMs }: ElectionOptions, epoch: number): Lease['spec'] {
@@ -107,30 +155,64 @@ function renewal({ clock, identity, durationMs }: ElectionOptions, epoch: number
   return { holderIdentity: identity, leaseDurationSeconds, renewTime, leaseTransitions: epoch };
 }
 
+/** When somebody else's lease is free: now, or when it runs out by our clock. */
+function freeAtMs(options: ElectionOptions, memory: Memory, lease: Lease, nowMs: number): number {
+  const { identity, durationMs, isDead = () => false } = options;
+  const { holderIdentity = '', leaseDurationSeconds = 0 } = lease.spec;
+  const version = lease.metadata.resourceVersion;
+  const seen = memory.sighting?.version === version ? memory.sighting : { version, atMs: nowMs };
+  memory.sighting = seen;
+  if (holderIdentity === '' || holderIdentity === identity || isDead(holderIdentity)) return nowMs;
+  // The holder may count on more time than we would have.
+  return seen.atMs + Math.max(durationMs, leaseDurationSeconds * 1000);
+}
+
+/** Whether somebody else shall have the chance to take a free lease first. */
+function isPolite({ identity, eager = () => true }: ElectionOptions, lease: Lease | undefined): boolean {
+  const { holderIdentity, preferredHolder = '' } = lease?.spec ?? {};
+  if (holderIdentity === identity || preferredHolder === identity) return false;
+  return preferredHolder !== '' || !eager();
+}
+
+/** Lets a lease that is deleted and free go, so that it can be made anew; undefined: it is gone. */
+async function bury({ client, namespace, name }: ElectionOptions, lease: Lease, signal: AbortSignal): Promise<Lease | undefined> {
+  const finalizers = (lease.metadata.finalizers ?? []).filter((one) => one !== LEASE_FINALIZER);
+  await client.replace<Lease>(LeaseKind, { ...lease, metadata: { ...lease.metadata, finalizers } }, signal);
+  return client.get<Lease>(LeaseKind, { namespace, name }, signal);
+}
+
 /** Takes the lease where it is free; undefined, and remembered, where somebody else holds it. */
 async function acquire(options: ElectionOptions, memory: Memory, signal: AbortSignal): Promise<Held | undefined> {
-  const { client, clock, namespace, name, identity, durationMs, isDead = () => false } = options;
-  const lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
+  const { client, clock, namespace, name } = options;
+  let lease = await client.get<Lease>(LeaseKind, { namespace, name }, signal);
   const sentMs = clock.monotonic();
-  const { holderIdentity = '', leaseTransitions, leaseDurationSeconds = 0 } = lease?.spec ?? {};
+  const { leaseTransitions } = lease?.spec ?? {};
   memory.epoch = Math.max(memory.epoch, leaseTransitions ?? 0);
+  const freeMs = lease === undefined ? sentMs : freeAtMs(options, memory, lease, sentMs);
+  if (freeMs > sentMs) {
+    memory.freeMs = undefined;
+    memory.lookMs = freeMs;
+    return undefined;
+  }
+  memory.freeMs ??= sentMs;
+  memory.lookMs = memory.freeMs + POLITE_MS;
+  if (isPolite(options, lease) && sentMs < memory.lookMs) return undefined;
+  memory.lookMs = Number.POSITIVE_INFINITY;
+  if (lease?.metadata.deletionTimestamp !== undefined) lease = await bury(options, lease, signal);
   const start = leaseTransitions === undefined ? Math.floor((clock.now() - EPOCHS_SINCE_MS) / 1000) : 0;
   const epoch = Math.min(MAX_EPOCH, Math.max(memory.epoch + 1, start));
   const spec = { ...renewal(options, epoch) };
   const taken = { ...spec, ...(spec.renewTime !== undefined && { acquireTime: spec.renewTime }) };
+  const held = { epoch, sentMs, heir: undefined, turn: Promise.resolve() };
   if (lease === undefined) {
-    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace }, spec: taken };
-    return { lease: await client.create<Lease>(LeaseKind, body, signal), epoch, sentMs, turn: Promise.resolve() };
+    const metadata = { name, namespace, finalizers: [LEASE_FINALIZER] };
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: taken };
+    return { ...held, lease: await client.create<Lease>(LeaseKind, body, signal) };
   }
-  const version = lease.metadata.resourceVersion;
-  const seen = memory.sighting?.version === version ? memory.sighting : { version, atMs: sentMs };
-  memory.sighting = seen;
-  // The holder may count on more time than we would have.
-  const runsOutMs = seen.atMs + Math.max(durationMs, leaseDurationSeconds * 1000);
-  const free = holderIdentity === '' || holderIdentity === identity || isDead(holderIdentity) || sentMs >= runsOutMs;
-  if (!free) return undefined;
-  const next = { ...lease, spec: { ...lease.spec, ...taken } };
-  return { lease: await client.replace<Lease>(LeaseKind, next, signal), epoch, sentMs, turn: Promise.resolve() };
+  const finalizers = [...new Set([...(lease.metadata.finalizers ?? []), LEASE_FINALIZER])];
+  const { preferredHolder: _heir, ...before } = lease.spec;
+  const next = { ...lease, metadata: { ...lease.metadata, finalizers }, spec: { ...before, ...taken } };
+  return { ...held, lease: await client.replace<Lease>(LeaseKind, next, signal) };
 }
 
 function lost({ name }: ElectionOptions, why: string): ApiError {
@@ -164,6 +246,10 @@ async function reign(
       if (above >= MAX_EPOCH) throw new ApiError('Invalid', `the epoch ${String(above)} that a driver has seen cannot be passed`);
       await write(options, held, { above, lose }, stop);
     },
+    handBack(to) {
+      held.heir = to;
+      lose('it is handed back');
+    },
   };
   // Called in a turn of its own, so that a `lead` that throws at once fails like one that throws later.
   const led = Promise.resolve()
@@ -173,7 +259,7 @@ async function reign(
     });
   await Promise.all([renew(options, held, lose, both), watchDeadline(options, held, lose, both), led.catch(() => undefined)]);
   // A lease that is handed back is taken by the next at once; one that was lost is not ours to touch.
-  if (signal.aborted) await release(options, held);
+  if (signal.aborted || held.heir !== undefined || isDeleted(held.lease)) await release(options, held);
   await led;
 }
 
@@ -195,6 +281,7 @@ function write(
         held.lease = await client.replace<Lease>(LeaseKind, next, signal);
         held.epoch = epoch;
         held.sentMs = sentMs;
+        if (isDeleted(held.lease)) lose('it is deleted');
         return;
       } catch (error) {
         const touched = error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound');
@@ -208,6 +295,10 @@ function write(
       }
       held.lease = lease;
       held.epoch = Math.max(held.epoch, lease.spec.leaseTransitions ?? 0);
+      if (isDeleted(lease)) {
+        lose('it is deleted');
+        throw lost(options, 'it is deleted');
+      }
     }
   };
   const written = held.turn.then(turn, turn);
@@ -218,9 +309,16 @@ function write(
 async function renew(options: ElectionOptions, held: Held, lose: (why: string) => void, signal: AbortSignal): Promise<void> {
   const { clock, durationMs, log, name } = options;
   let pauseMs = durationMs / 3;
+  // What somebody else did to the lease is looked into at once.
+  const matters = (lease: Lease | undefined): boolean =>
+    lease === undefined ||
+    (BigInt(lease.metadata.resourceVersion) > BigInt(held.lease.metadata.resourceVersion) &&
+      (isDeleted(lease) || !isOurs(options, held, lease)));
+  let news = listenFor(options, matters);
   while (!signal.aborted) {
-    await clock.sleep(pauseMs, signal).catch(() => undefined);
-    if (isAborted(signal)) return;
+    await news.sleep(pauseMs, signal);
+    news = listenFor(options, matters);
+    if (isAborted(signal)) break;
     try {
       // An attempt that hangs must leave time for another one.
       await within(clock, durationMs / 4, (stop) => write(options, held, { above: 0, lose }, stop), signal);
@@ -230,6 +328,7 @@ async function renew(options: ElectionOptions, held: Held, lose: (why: string) =
       pauseMs = durationMs / 15;
     }
   }
+  news.stop();
 }
 
 async function watchDeadline(options: ElectionOptions, held: Held, lose: (why: string) => void, signal: AbortSignal): Promise<void> {
@@ -244,11 +343,14 @@ async function watchDeadline(options: ElectionOptions, held: Held, lose: (why: s
   }
 }
 
-/** Empties the holder, in a second at most; the process is ending, so no signal but that. */
+/** Empties the holder, or lets a deleted lease go, in a second at most; the process may be ending, so no signal but that. */
 async function release(options: ElectionOptions, held: Held): Promise<void> {
   const { client, clock, log, namespace, name } = options;
-  const empty = (lease: Lease, signal: AbortSignal): Promise<Lease> =>
-    client.replace<Lease>(LeaseKind, { ...lease, spec: { ...lease.spec, holderIdentity: '' } }, signal);
+  const preferred = held.heir === undefined ? {} : { preferredHolder: held.heir };
+  const empty = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+    if (isDeleted(lease)) await bury(options, lease, signal);
+    else await client.replace<Lease>(LeaseKind, { ...lease, spec: { ...lease.spec, ...preferred, holderIdentity: '' } }, signal);
+  };
   const handBack = async (signal: AbortSignal): Promise<void> => {
     try {
       await empty(held.lease, signal);
@@ -264,6 +366,10 @@ async function release(options: ElectionOptions, held: Held): Promise<void> {
   } catch (error) {
     log.debug({ err: error, lease: name }, 'the lease could not be handed back; it runs out');
   }
+}
+
+function isDeleted({ metadata }: Lease): boolean {
+  return metadata.deletionTimestamp !== undefined;
 }
 
 function isOurs({ identity }: ElectionOptions, held: Held, { metadata, spec }: Lease): boolean {

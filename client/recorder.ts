@@ -12,7 +12,12 @@ export interface Happening {
   readonly reason: string;
   /** One sentence. */
   readonly message: string;
+  /** Ties the Event to logs and driver calls; it is in the annotation `lenticular.dev/trace`. */
+  readonly trace?: string;
 }
+
+/** Where an Event says the trace id of the round that it tells of. */
+export const TRACE_ANNOTATION = 'lenticular.dev/trace';
 
 /** Tells what happened as Events: at most 64 wait, the rest are only logged; the same again within the hour is counted in the same Event. */
 export interface Recorder {
@@ -119,7 +124,8 @@ async function write(
   const { metadata, kind, apiVersion } = object;
   const message = cut(happening.message, MAX_MESSAGE);
   const reason = cut(happening.reason, MAX_REASON);
-  const key = `${metadata.uid} ${happening.type} ${reason} ${message}`;
+  const { trace } = happening;
+  const key = `${trace ?? metadata.uid} ${happening.type} ${reason} ${message}`;
   const time = new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
   const before = known.get(key);
   if (before !== undefined && atMs - before.lastMs < SAME_FOR_MS) {
@@ -135,7 +141,11 @@ async function write(
       apiVersion: 'v1',
       kind: 'Event',
       // The hash and the time together: another process that says the same makes an Event of its own.
-      metadata: { name: `${stemOf(metadata.name)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`, namespace },
+      metadata: {
+        name: `${stemOf(metadata.name)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`,
+        namespace,
+        ...(trace !== undefined && { annotations: { [TRACE_ANNOTATION]: trace } }),
+      },
       involvedObject: {
         apiVersion,
         kind,

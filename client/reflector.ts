@@ -12,6 +12,8 @@ export interface ReflectorOptions {
   /** 0 up to 1, for jitter. */
   readonly random: () => number;
   readonly log: Log;
+  /** Only what is in this namespace. */
+  readonly namespace?: string;
 }
 
 const FIRST_BACKOFF_MS = 200;
@@ -153,22 +155,23 @@ async function run<O extends ApiObject>(
   client: Client,
   kind: KindDefinition,
   cache: Cache<O>,
-  { clock, random, log }: ReflectorOptions,
+  { clock, random, log, namespace }: ReflectorOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const where = namespace === undefined ? {} : { namespace };
   let from: string | undefined;
   let failures = 0;
   while (!signal.aborted) {
     try {
       if (from === undefined) {
-        const { items, resourceVersion } = await client.list<O>(kind, {}, signal);
+        const { items, resourceVersion } = await client.list<O>(kind, where, signal);
         cache.replaceAll(items);
         from = resourceVersion;
         cache.advance(BigInt(from));
       }
       const openedMs = clock.monotonic();
       let heard = false;
-      for await (const event of client.watch<O>(kind, { resourceVersion: from }, signal)) {
+      for await (const event of client.watch<O>(kind, { ...where, resourceVersion: from }, signal)) {
         failures = 0;
         heard = true;
         const version: string = event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion;

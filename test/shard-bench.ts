@@ -7,6 +7,8 @@ import { createRecorder } from '../client/recorder.ts';
 import type { AnyController } from '../controllers/runtime/controller.ts';
 import type { Plan } from '../controllers/runtime/plan.ts';
 import { createShard, type Shard } from '../controllers/runtime/shard.ts';
+import type { Settings } from '../controllers/runtime/settings.ts';
+import type { Endpoint } from '../controllers/runtime/switchboard.ts';
 import { createViews } from '../controllers/runtime/views.ts';
 import { REAL_CLOCK, zone } from './api-bench.ts';
 import { eventually, keptLog, openClientBench, watchRejections, type ClientBench } from './client-bench.ts';
@@ -23,6 +25,11 @@ export type Toy = Partial<Pick<AnyController, 'observe' | 'take' | 'triggers'>> 
 
 export const labelOf = ({ metadata }: ApiObject, name: string): string | undefined => metadata.labels?.[name];
 
+/** A device that a toy says it talks to. */
+export function toyEndpoint(uid: string | undefined): Endpoint | undefined {
+  return uid === undefined ? undefined : { uid, label: `Host ${uid}`, limits: { inFlight: 8, perOperation: 4 } };
+}
+
 /** A controller of zones whose shard and endpoint are labels, and whose planner is the test's. */
 export function toy({ plan = () => ({}), observe, take, triggers = [] }: Toy): AnyController {
   return {
@@ -30,7 +37,7 @@ export function toy({ plan = () => ({}), observe, take, triggers = [] }: Toy): A
     finalizer: FINALIZER,
     triggers,
     shardOf: (object) => labelOf(object, 'shard') ?? 'global',
-    endpointOf: (object) => labelOf(object, 'endpoint'),
+    endpointOf: (object) => toyEndpoint(labelOf(object, 'endpoint')),
     observe: observe ?? (() => Promise.resolve(undefined)),
     plan(object, facts) {
       const { reason = 'AsDeclared', ...rest } = plan(object, facts);
@@ -56,6 +63,7 @@ export interface Starting {
   readonly signal?: AbortSignal;
   readonly epoch?: number;
   readonly clock?: Clock;
+  readonly settings?: Settings;
 }
 
 /** Shards of toy controllers on a real API in memory. */
@@ -76,7 +84,13 @@ export interface ShardBench {
 
 /** Resolves when `count` objects are parked and none is ready or worked on. */
 export function settled({ shard }: Started, count: number): Promise<void> {
-  return eventually(() => shard.view().Zone?.parked.length === count && shard.view().Zone?.depth === 0, `${String(count)} settled`);
+  return eventually(
+    () => {
+      const { parkedCount = 0, settled: quiet = 0, depth = 0 } = shard.view().Zone ?? {};
+      return parkedCount + quiet === count && depth === 0;
+    },
+    `${String(count)} settled`,
+  );
 }
 
 export async function openShardBench(): Promise<ShardBench> {
@@ -94,6 +108,7 @@ export async function openShardBench(): Promise<ShardBench> {
       signal = stop.signal,
       epoch = 7,
       clock = REAL_CLOCK,
+      settings,
     } = starting;
     const log = keptLog();
     const base = { client, clock, random: () => 0.5, log };
@@ -109,6 +124,7 @@ export async function openShardBench(): Promise<ShardBench> {
       controllers: [controller],
       authority: () => ({ installation: 'i', incarnation: 1, shard: name, epoch: Math.max(epoch, ...raised.map((above) => above + 1)) }),
       check,
+      ...(settings && { settings }),
       raise(above) {
         raised.push(above);
         return Promise.resolve();

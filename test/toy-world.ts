@@ -14,6 +14,7 @@ import { createViews } from '../controllers/runtime/views.ts';
 import { DriverError } from '../drivers/contract/driver-error.ts';
 import type { DeviceHint } from '../drivers/contract/sessions.ts';
 import { ADMIN, REAL_CLOCK, type Bench } from './api-bench.ts';
+import { toyEndpoint } from './shard-bench.ts';
 
 /** A log that keeps warnings and errors for the test to look at. */
 export function createTestLog(): Log & { readonly lines: { readonly level: string; readonly message: string; readonly fields: object }[] } {
@@ -96,7 +97,7 @@ export function toyController(world: ToyWorld, identity: string): Controller<Zon
     finalizer: 'test.lenticular.dev/toy',
     triggers: [],
     shardOf: (zone) => label(zone, 'shard') ?? 'global',
-    endpointOf: (zone) => label(zone, 'endpoint'),
+    endpointOf: (zone) => toyEndpoint(label(zone, 'endpoint')),
     async observe(zone, round, signal) {
       await meet(world.looking, zone, round, signal);
       return { thing: world.things.get(zone.metadata.uid)?.generation, refused: round.refused?.reason };

@@ -11,6 +11,17 @@ export interface Amounts {
 /** Nothing at all. */
 export const NOTHING: Amounts = { cpus: 0, memoryBytes: 0, storageBytes: 0 };
 
+/** How many there are, and what they come to. */
+export interface Sum {
+  readonly count: number;
+  readonly amounts: Amounts;
+}
+
+/** The sum of sums. */
+export function totalOf(sums: readonly Sum[]): Sum {
+  return { count: sums.reduce((total, { count }) => total + count, 0), amounts: sumOf(sums.map(({ amounts }) => amounts)) };
+}
+
 /** The sum of all. */
 export function sumOf(amounts: readonly Amounts[]): Amounts {
   return amounts.reduce(
@@ -32,4 +43,9 @@ export function resourcesOf({ cpus, memoryBytes, storageBytes }: Amounts): Resou
 export function amountsOf(resources: Resources | undefined): Amounts {
   if (resources === undefined) return NOTHING;
   return { cpus: resources.cpus, memoryBytes: bytesOf(resources.memory), storageBytes: bytesOf(resources.storage) };
+}
+
+/** What may be given out of an amount: less what is reserved, times the overcommit. */
+export function allocatableOf(amount: number, reserved: number, percent: number): number {
+  return Math.floor((Math.max(amount - reserved, 0) * percent) / 100);
 }

@@ -36,8 +36,8 @@ export interface KindDefinition<Fields extends z.ZodObject = z.ZodObject> {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly scope: 'Cluster' | 'Namespaced';
-  /** `ours` have a CRD; `kubernetes` are compiled into a Kubernetes cluster already. */
-  readonly origin: 'ours' | 'kubernetes';
+  /** `ours` have a CRD; `kubernetes` are compiled into a Kubernetes cluster already; `computed` are made when they are asked for, and kept nowhere. */
+  readonly origin: 'ours' | 'kubernetes' | 'computed';
   /** One sentence for `kubectl explain`. */
   readonly description: string;
   /** The fields beside apiVersion, kind and metadata. */
@@ -64,6 +64,11 @@ export interface StoredAs {
   readonly plural: string;
   toStored(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
   fromStored(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+}
+
+/** What can be done with the objects of a kind. */
+export function verbsOf({ origin }: Pick<KindDefinition, 'origin'>): readonly string[] {
+  return origin === 'computed' ? ['get', 'list'] : ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
 }
 
 /** `group/version`, or just the version for the core group. */

@@ -4,4 +4,6 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** A log that says these fields with every line, where it can make one. */
+  child?(fields: object): Log;
 }

@@ -1,7 +1,10 @@
 import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CATALOG } from '../../apis/catalog.ts';
+import type { Metric } from '../../apis/meta/metrics.ts';
+import type { ApiObject } from '../../apis/meta/object.ts';
 import type { Transport } from '../../apis/meta/request.ts';
+import { QueueKind } from '../../apis/ops/v1alpha1/queue/kind.ts';
 import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
 import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
@@ -11,6 +14,7 @@ import type { EtcdMet } from '../../server/store/etcd-version.ts';
 import type { Store } from '../../server/store/store.ts';
 import { discoveryRoutes, versionRoute } from '../../server/verbs/discovery.ts';
 import { createApi, type Api } from '../../server/verbs/handle.ts';
+import { createRequestCounts, metricsRoute } from '../../server/verbs/metrics.ts';
 import { healthRoutes } from '../../server/verbs/health.ts';
 import { openapiRoutes } from '../../server/verbs/openapi.ts';
 import { projectVersion } from '../version.ts';
@@ -39,6 +43,12 @@ export interface RunningApi {
   readonly port: number;
   /** Resolves when everything has ended, after the signal. */
   readonly ended: Promise<void>;
+}
+
+/** What the controllers of this process show; absent where they run elsewhere. */
+export interface LocalControllers {
+  readonly queues: () => readonly ApiObject[];
+  readonly metrics: () => readonly Metric[];
 }
 
 const SUFFIX_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -81,12 +91,16 @@ function serverIdentity({ root }: DataDir): string {
 }
 
 /** Serves the API until the signal aborts; resolves when it is served. Writes the kubeconfigs of the administrator and of the controllers. */
-export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Logger, signal: AbortSignal): Promise<RunningApi> {
+export async function startApi(
+  options: ApiserverOptions,
+  { dirs, log, local }: { readonly dirs: DataDir; readonly log: Logger; readonly local?: LocalControllers },
+  signal: AbortSignal,
+): Promise<RunningApi> {
   const opened = await openStore(options, dirs, log, signal);
   const { store } = opened;
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
-  const { api, running } = runApi(opened, dirs, log, both);
+  const { api, running } = runApi(opened, { dirs, log, ...(local && { local }) }, both);
   const close = async (): Promise<void> => {
     await Promise.allSettled(running);
     await store.close();
@@ -105,11 +119,27 @@ export async function startApi(options: ApiserverOptions, dirs: DataDir, log: Lo
   }
 }
 
+/** What the watch cache and the store are like now. */
+function cacheMetrics(api: Api, store: string): readonly Metric[] {
+  const { cache, resources } = api;
+  const watches = resources.map(({ name, prefix }) => ({ labels: { resource: name }, value: cache.listening(prefix) }));
+  return [
+    { name: 'lenticular_api_watches', help: 'Watches that are open.', type: 'gauge', samples: watches.filter(({ value }) => value > 0) },
+    { name: 'lenticular_store_info', help: 'The store.', type: 'gauge', samples: [{ labels: { store }, value: 1 }] },
+    { name: 'lenticular_cache_ready', help: 'Whether objects can be served.', type: 'gauge', samples: [{ value: api.ready() ? 1 : 0 }] },
+    {
+      name: 'lenticular_cache_differences_total',
+      help: 'How often the watch cache was found to differ from the store.',
+      type: 'counter',
+      samples: [{ value: cache.differences }],
+    },
+  ];
+}
+
 /** The API over the store, and the loops that it needs. */
 function runApi(
   { store, about }: OpenedStore,
-  dirs: DataDir,
-  log: Logger,
+  { dirs, log, local }: { readonly dirs: DataDir; readonly log: Logger; readonly local?: LocalControllers },
   signal: AbortSignal,
 ): { readonly api: Api; readonly running: readonly Promise<void>[] } {
   const clock = systemClock();
@@ -117,6 +147,7 @@ function runApi(
   const trouble = (error: unknown): void => {
     log.error({ err: error }, 'something went wrong inside the API');
   };
+  const counts = createRequestCounts();
   const filled = (): Promise<void> => (api.ready() ? Promise.resolve() : Promise.reject(new Error('the watch cache is being filled')));
   const api = createApi({
     store,
@@ -125,7 +156,12 @@ function runApi(
     newUid: randomUUID,
     newSuffix,
     onTrouble: trouble,
+    onAnswered: (answered) => {
+      counts.note(answered);
+    },
+    computed: [{ kind: QueueKind, list: () => Promise.resolve(local?.queues() ?? []) }],
     documents: [
+      metricsRoute([() => counts.metrics(), () => cacheMetrics(api, about), ...(local ? [local.metrics] : [])]),
       healthRoutes(
         [
           { name: 'store', live: false, check: (stop) => store.revision(stop).then(() => undefined) },
@@ -190,7 +226,7 @@ async function ending(signal: AbortSignal, close: () => Promise<void>): Promise<
 /** `cloudd apiserver`: the API alone, until it is stopped. */
 export async function apiserver(options: ApiserverOptions, signal: AbortSignal): Promise<void> {
   const dirs = openDataDir(options.dataDir);
-  const { port, ended } = await startApi(options, dirs, createLog({ level: options.logLevel }), signal);
+  const { port, ended } = await startApi(options, { dirs, log: createLog({ level: options.logLevel }) }, signal);
   process.stdout.write(`Serving https://127.0.0.1:${String(port)}\nexport KUBECONFIG=${dirs.kubeconfig}\n`);
   await ended;
 }

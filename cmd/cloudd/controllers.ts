@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { Transport } from '../../apis/meta/request.ts';
+import { ControllerConfigKind } from '../../apis/ops/v1alpha1/controller-config/kind.ts';
+import type { ControllerConfig } from '../../apis/ops/v1alpha1/controller-config/schema.ts';
 import { createClient } from '../../client/api-client.ts';
 import type { View } from '../../client/view.ts';
+import { createBoard, type Board } from '../../controllers/runtime/board.ts';
 import { hostController } from '../../controllers/host/controller.ts';
 import { podController } from '../../controllers/pod/controller.ts';
 import type { AnyController } from '../../controllers/runtime/controller.ts';
@@ -24,6 +27,7 @@ import { openDataDir, type DataDir } from './data-dir.ts';
 import { BUILT_IN_DRIVERS, driverProgram } from './drivers.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
 import { OperatorError } from './operator-error.ts';
+import { settingsOf } from './settings.ts';
 
 export interface ControllersRun {
   readonly transport: Transport;
@@ -31,13 +35,15 @@ export interface ControllersRun {
   readonly log: Logger;
   /** Whether no other process can be at work on this store: then Leases of earlier processes need not run out. */
   readonly alone: boolean;
+  /** Shows what is led here. */
+  readonly board: Board;
 }
 
 /** A leader that dies is replaced after this long. */
 const LEASE_MS = 15_000;
 
 /** Runs all controllers, and the drivers that they need, until the signal aborts. */
-export async function startControllers({ transport, dirs, log, alone }: ControllersRun, signal: AbortSignal): Promise<void> {
+export async function startControllers({ transport, dirs, log, alone, board }: ControllersRun, signal: AbortSignal): Promise<void> {
   const clock = systemClock();
   // Processes on one data folder share the first part; whoever is alone there knows that the others are dead.
   const family = `${hostname()}_${createHash('sha256').update(dirs.root).digest('hex').slice(0, 8)}`;
@@ -69,6 +75,8 @@ export async function startControllers({ transport, dirs, log, alone }: Controll
         hints: (stop) => sessions.hints(stop),
         leaseMs: LEASE_MS,
         isDead: (holder) => alone && holder.startsWith(`${family}_`),
+        settings: settingsOf(views.of<ControllerConfig>(ControllerConfigKind)),
+        board,
       },
       signal,
     );
@@ -147,5 +155,5 @@ export async function controllers({ dataDir, kubeconfig, logLevel }: Controllers
   const { connectBy } = await import('../../client/kubeconfig.ts');
   const { transport, server } = await connectBy({ file }, systemClock(), signal);
   log.info({ server }, 'controlling');
-  await startControllers({ transport, dirs, log, alone: false }, signal);
+  await startControllers({ transport, dirs, log, alone: false, board: createBoard() }, signal);
 }

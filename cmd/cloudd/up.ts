@@ -2,6 +2,7 @@ import { access, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import type { ApiRequest } from '../../apis/meta/request.ts';
+import { createBoard } from '../../controllers/runtime/board.ts';
 import { createApi as createCommandApi } from '../cloudctl/api.ts';
 import { apply } from '../cloudctl/commands/apply.ts';
 import { fetchForest } from '../cloudctl/commands/tree.ts';
@@ -19,6 +20,7 @@ import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog } from './log.ts';
 import { OperatorError } from './operator-error.ts';
 import { showProgress } from './progress.ts';
+import { queueObject } from './queues.ts';
 
 export interface UpOptions extends ApiserverOptions {
   readonly sample: 'quickstart' | 'qemu' | 'none';
@@ -41,8 +43,10 @@ export async function up(options: UpOptions, signal: AbortSignal): Promise<void>
   const api = new AbortController();
   const work = new AbortController();
   const both = AbortSignal.any([signal, work.signal]);
-  const running = await startApi(options, dirs, log, api.signal);
-  const controllers = startControllers({ transport: running.handle, dirs, log, alone: options.store === 'sqlite' }, both);
+  const board = createBoard();
+  const local = { queues: () => board.queues().map((report) => queueObject(report, Date.now())), metrics: () => board.metrics() };
+  const running = await startApi(options, { dirs, log, local }, api.signal);
+  const controllers = startControllers({ transport: running.handle, dirs, log, alone: options.store === 'sqlite', board }, both);
   say(`Serving https://127.0.0.1:${String(running.port)}`);
   try {
     const welcomed = welcome({ options, running, dirs, started, say }, both).catch((error: unknown) => {

@@ -19,13 +19,16 @@ import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
+import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import { DRIVER_ERROR_CODES } from '../../drivers/contract/driver-error.ts';
+import type { HostLease } from '../../drivers/contract/lease.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import { orphansOf } from '../runtime/orphans.ts';
-import { ask, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
+import { changedIn, declaredAnew, states } from '../runtime/trigger.ts';
 import { copiesOn } from './copies.ts';
 import { renewLease } from './lease.ts';
 import { hasRunOut } from './plan-lease.ts';
@@ -53,6 +56,14 @@ interface World {
   readonly pools: View<StoragePool>;
   readonly volumes: View<Volume>;
   readonly machines: View<VirtualMachine>;
+  readonly podsByZone: ViewIndex<Pod>;
+  readonly hostsByPod: ViewIndex<Host>;
+  /** By what each names, so that no round of a host looks at all objects. */
+  readonly hostsById: ViewIndex<Host>;
+  readonly machinesByHost: ViewIndex<VirtualMachine>;
+  readonly machinesByUid: ViewIndex<VirtualMachine>;
+  readonly volumesByHost: ViewIndex<Volume>;
+  readonly poolsByHost: ViewIndex<StoragePool>;
 }
 
 const nameOf = ({ metadata }: VirtualMachine | Volume): string => `${metadata.namespace ?? ''}/${metadata.name}`;
@@ -67,31 +78,40 @@ function podOf({ pods, zones }: World, { spec }: Host): HostFacts['pod'] {
 }
 
 /** The oldest other Host object with this id; only an older one makes this one the duplicate. */
-function twinOf({ hosts }: World, { metadata }: Host, hostId: string): string | undefined {
+function twinOf({ hostsById }: World, { metadata }: Host, hostId: string): string | undefined {
   const age = (host: { readonly metadata: Host['metadata'] }): string => `${host.metadata.creationTimestamp} ${host.metadata.uid}`;
-  const twins = hosts.list().filter((other) => other.status.hostId === hostId && other.metadata.uid !== metadata.uid);
+  const twins = hostsById.of(hostId).filter((other) => other.metadata.uid !== metadata.uid);
   const older = twins.filter((other) => age(other) < age({ metadata }));
   return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
 }
 
+const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
+
+/** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
+const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
+
 async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
   return ask(async () => {
+    const renew = (): Promise<HostLease | undefined> => renewLease({ ...parts, host, round }, signal);
+    // First of all: what looks take, or that they fail, is no reason to let machines stop. Who is silent is looked at first.
+    const renewed = isSaidSilent(host) ? undefined : await renew();
     const session = await openEndpoint(parts.sessions, 'machine', host, round.authority, signal);
-    // First of all: what looks take, or that they fail, is no reason to let machines stop.
-    const lease = await renewLease(session, { ...parts, host, round }, signal);
     const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
+    const lease = renewed ?? (isSaidSilent(host) ? await renew() : undefined);
     return { info: session.info, observation, capabilities: session.capabilities, ...(lease !== undefined && { lease }) };
   }, signal);
 }
 
+const scheduledOf = ({ status }: VirtualMachine) => status.conditions.find(({ type }) => type === 'Scheduled');
+
 /** A VM that is placed on the host, and what it and its disks let be done with it. */
 function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): PlacedVm {
-  const { metadata, spec, status } = vm;
+  const { metadata, spec } = vm;
   const isStuck = spec.disks.some(({ volume }) => {
     const pool = volumes.get({ namespace: metadata.namespace ?? '', name: volume })?.status.pool;
     return pools.get({ name: pool ?? '' })?.spec.scope.host === host.metadata.name;
   });
-  const scheduled = status.conditions.find(({ type }) => type === 'Scheduled');
+  const scheduled = scheduledOf(vm);
   const isVerified = scheduled?.status === 'True';
   const leaving = metadata.deletionTimestamp !== undefined;
   const leaves = !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving;
@@ -104,13 +124,12 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   };
 }
 
-const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
-
-/** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
-const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
-
 function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
   return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
+}
+
+function hostsIn({ podsByZone, hostsByPod }: World, zone: string): readonly Host[] {
+  return podsByZone.of(zone).flatMap(({ metadata }) => hostsByPod.of(metadata.name));
 }
 
 /**
@@ -119,9 +138,8 @@ function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
  */
 function neighboursOf({ world, vigil }: Parts, host: Host, epoch: number, sinceMs: number): HostFacts['neighbours'] {
   const zone = zoneOf(world, host)?.metadata.name;
-  const others = world.hosts
-    .list()
-    .filter((other) => other.metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.name === zone)
+  const others = hostsIn(world, zone ?? '')
+    .filter((other) => other.metadata.uid !== host.metadata.uid)
     .filter((other) => coveringFence(other) === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
   const silent = others.filter(({ metadata }) => !vigil.answeredSince(metadata.uid, epoch, sinceMs));
   return { hosts: others.length + 1, silent: silent.length + 1 };
@@ -151,9 +169,9 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */
 function hasRefuge(world: World, host: Host, zone: Zone): boolean {
-  return world.hosts.list().some((other) => {
+  return hostsIn(world, zone.metadata.name).some((other) => {
     const { metadata, spec, status } = other;
-    const isElsewhere = metadata.uid !== host.metadata.uid && zoneOf(world, other)?.metadata.uid === zone.metadata.uid;
+    const isElsewhere = metadata.uid !== host.metadata.uid;
     const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
     return isElsewhere && isReady && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
   });
@@ -198,13 +216,14 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
   const { name } = host.metadata;
   const pod = podOf(world, host);
   const zone = zoneOf(world, host);
-  const placed = world.machines.list().filter(({ status }) => status.host === name);
-  const claimed = world.volumes.list().filter(({ status }) => status.claim?.host === name);
-  const local = world.pools.list().filter(({ spec }) => spec.scope.host === name);
+  const placed = world.machinesByHost.of(name);
+  const claimed = world.volumesByHost.of(name);
+  const local = world.poolsByHost.of(name);
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
   const device = pod === undefined || leaves ? undefined : await askDriver(parts, host, round, signal);
   const seen = device?.known === true ? device.value.observation.machines : [];
+  const listed = seen.flatMap(({ owner }) => owner?.uid ?? []);
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
   const silent = silenceOf(parts, host, device, round.authority.epoch);
   return {
@@ -221,10 +240,28 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
     storageBytes: local.reduce((sum, { status }) => sum + bytesOf(status.provisioned ?? 0), 0),
     installation: round.authority.installation,
     // Read after the driver was asked: a machine that it lists was made for an object that the view has had time to see.
-    machines: new Set(world.machines.list().map(({ metadata }) => metadata.uid)),
+    machines: new Set(listed.filter((uid) => world.machinesByUid.of(uid).length > 0)),
     orphans: await orphansOf(client, VirtualMachineKind, { named: host.spec.collect, things: seen, round }, signal),
     ...(twin !== undefined && { twin }),
     ...(round.refused?.step === 'power-off' && { refused: round.refused.message }),
+  };
+}
+
+function worldOf(views: Views): World {
+  const pods = views.of<Pod>(PodKind);
+  const hosts = views.of<Host>(HostKind);
+  const pools = views.of<StoragePool>(StoragePoolKind);
+  const volumes = views.of<Volume>(VolumeKind);
+  const machines = views.of<VirtualMachine>(VirtualMachineKind);
+  return {
+    ...{ zones: views.of<Zone>(ZoneKind), pods, hosts, pools, volumes, machines },
+    podsByZone: indexView(pods, ({ spec }) => [spec.zone]),
+    hostsByPod: indexView(hosts, ({ spec }) => [spec.pod]),
+    hostsById: indexView(hosts, ({ status }) => [status.hostId]),
+    machinesByHost: indexView(machines, ({ status }) => [status.host]),
+    machinesByUid: indexView(machines, ({ metadata }) => [metadata.uid]),
+    volumesByHost: indexView(volumes, ({ status }) => [status.claim?.host]),
+    poolsByHost: indexView(pools, ({ spec }) => [spec.scope.host]),
   };
 }
 
@@ -241,43 +278,53 @@ export function hostController({
   clock,
   leaseMs = 15_000,
 }: HostControllerOptions): Controller<Host, HostFacts, HostStep, HostStatus> {
-  const world: World = {
-    zones: views.of<Zone>(ZoneKind),
-    pods: views.of<Pod>(PodKind),
-    hosts: views.of<Host>(HostKind),
-    pools: views.of<StoragePool>(StoragePoolKind),
-    volumes: views.of<Volume>(VolumeKind),
-    machines: views.of<VirtualMachine>(VirtualMachineKind),
-  };
+  const world = worldOf(views);
   const parts: Parts = { world, client, sessions, clock, leaseMs, vigil: createVigil() };
-  const inPods = (fits: (pod: string) => boolean): readonly ObjectKey[] =>
-    world.hosts
-      .list()
-      .filter(({ spec }) => fits(spec.pod))
-      .map(keyOf);
+  const inPod = (pod: string): readonly ObjectKey[] => world.hostsByPod.of(pod).map(keyOf);
   // One host's silence asks for a look at all of its zone: whether it alone is silent decides what is done.
   const besidesSilent = (object: ApiObject): readonly ObjectKey[] => {
     const host = object as unknown as Host;
-    const zone = zoneOf(world, host)?.metadata.name;
-    if (zone === undefined || !isSaidSilent(host)) return [];
-    return inPods((pod) => world.pods.get({ name: pod })?.spec.zone === zone);
+    const zone = zoneOf(world, host);
+    return zone === undefined || !isSaidSilent(host) ? [] : hostsIn(world, zone.metadata.name).map(keyOf);
   };
   return {
     kind: HostKind,
     finalizer: 'infra.lenticular.dev/host',
     triggers: [
-      { kind: ZoneKind, keysOf: ({ metadata }) => inPods((pod) => world.pods.get({ name: pod })?.spec.zone === metadata.name) },
-      { kind: PodKind, keysOf: ({ metadata }) => inPods((pod) => pod === metadata.name) },
-      { kind: HostKind, keysOf: besidesSilent },
-      { kind: StoragePoolKind, keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host) },
-      { kind: VolumeKind, keysOf: (object) => named((object as unknown as Volume).status.claim?.host) },
-      { kind: VirtualMachineKind, keysOf: (object) => named((object as unknown as VirtualMachine).status.host) },
+      { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => hostsIn(world, metadata.name).map(keyOf) },
+      { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inPod(metadata.name) },
+      {
+        kind: HostKind,
+        matters: changedIn((object) => {
+          const host = object as unknown as Host;
+          return [host.status.fence, states(host)];
+        }),
+        keysOf: besidesSilent,
+      },
+      {
+        kind: StoragePoolKind,
+        matters: changedIn((object) => (object as unknown as StoragePool).status.provisioned),
+        keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host),
+      },
+      {
+        kind: VolumeKind,
+        matters: changedIn((object) => (object as unknown as Volume).status.claim?.host),
+        keysOf: (object) => named((object as unknown as Volume).status.claim?.host),
+      },
+      {
+        kind: VirtualMachineKind,
+        matters: changedIn((object) => {
+          const vm = object as unknown as VirtualMachine;
+          return [vm.status.host, scheduledOf(vm)?.status, scheduledOf(vm)?.reason];
+        }),
+        keysOf: (object) => named((object as unknown as VirtualMachine).status.host),
+      },
     ],
     shardOf: ({ spec }) => {
       const zone = world.pods.get({ name: spec.pod })?.spec.zone;
       return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;
     },
-    endpointOf: ({ metadata }) => metadata.uid,
+    endpointOf,
     observe: (host, round, signal) => observe(parts, host, round, signal),
     plan: planHost,
     take: (step, host, round, signal) => takeStep(step, { ...parts, host, round }, signal),

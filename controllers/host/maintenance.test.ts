@@ -43,9 +43,12 @@ test('VMs that may be restarted move, two at a time and gently, and those that s
       .machines.filter(({ power, stoppingSinceMs }) => power === 'stopped' || stoppingSinceMs !== undefined);
     most = Math.max(most, halting.filter(({ name }) => name !== 'still').length);
   }, 2);
-  await maintain(host, true);
-  await cloud.until(PATHS.host(host), 'drained', drained);
-  clearInterval(look);
+  try {
+    await maintain(host, true);
+    await cloud.until(PATHS.host(host), 'drained', drained);
+  } finally {
+    clearInterval(look);
+  }
   expect([1, 2]).toContain(most);
   for (const name of ['vm-1', 'vm-2', 'vm-3', 'vm-4']) {
     const moved = await cloud.until(PATHS.vm(name), 'running', (object) => isReady(object) && because('Running')(object));

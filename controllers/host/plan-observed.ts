@@ -1,5 +1,5 @@
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import { resourcesOf, sumOf } from '../../apis/meta/amounts.ts';
+import { allocatableOf, resourcesOf, sumOf } from '../../apis/meta/amounts.ts';
 import type { Amounts } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { clip } from '../../apis/meta/sentence.ts';
@@ -30,12 +30,11 @@ function unmanagedOf(observed: readonly Machine[], facts: HostFacts): readonly U
   return found.sort((one, other) => (one.id < other.id ? -1 : 1)).slice(0, MOST_UNMANAGED);
 }
 
-function allocatableOf({ spec }: Host, { cpus, memoryBytes, storageBytes }: HostObservation, { pod }: HostFacts): Amounts {
+function offeredBy({ spec }: Host, { cpus, memoryBytes, storageBytes }: HostObservation, { pod }: HostFacts): Amounts {
   const { cpuPercent, memoryPercent } = pod ?? { cpuPercent: 100, memoryPercent: 100 };
-  const share = (amount: number, reserved: number, percent: number): number => Math.floor((Math.max(amount - reserved, 0) * percent) / 100);
   return {
-    cpus: share(cpus, spec.reserved.cpus, cpuPercent),
-    memoryBytes: share(memoryBytes, bytesOf(spec.reserved.memory), memoryPercent),
+    cpus: allocatableOf(cpus, spec.reserved.cpus, cpuPercent),
+    memoryBytes: allocatableOf(memoryBytes, bytesOf(spec.reserved.memory), memoryPercent),
     storageBytes,
   };
 }
@@ -67,7 +66,7 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     hostId: clip(hostId, 128),
     bootId: clip(bootId, 128),
     capacity: resourcesOf({ cpus, memoryBytes, storageBytes }),
-    allocatable: resourcesOf(allocatableOf(host, observation, facts)),
+    allocatable: resourcesOf(offeredBy(host, observation, facts)),
     allocated,
     driver: {
       ...{ name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },

@@ -1,9 +1,8 @@
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import type { ConfigBag } from '../../drivers/contract/driver.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Round } from '../runtime/controller.ts';
-import { changing, fenceOf, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { changing, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { HostStep } from './plan-facts.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -18,12 +17,16 @@ interface Work {
 }
 
 function openPower({ sessions, host, round }: Work, signal: AbortSignal): Promise<OpenSession> {
-  const { metadata, spec } = host;
+  const { kind, metadata, spec } = host;
   if (spec.power === undefined) throw new DriverError('INVALID_ARGUMENT', 'FIELD_INVALID', 'spec.power was taken away');
-  const { driver, endpoint = '', config } = spec.power;
-  const ref = { category: 'power', uid: metadata.uid, name: metadata.name, address: endpoint } as const;
-  // The bag came out of JSON, so it holds JSON values only.
-  return sessions.open(driver, ref, config as ConfigBag, fenceOf(round.authority, metadata), signal);
+  const { driver: name, ...at } = spec.power;
+  return openEndpoint(
+    sessions,
+    'power',
+    { kind, metadata, spec: { driver: { name, ...at }, limits: spec.limits } },
+    round.authority,
+    signal,
+  );
 }
 
 /** Performs one step on a host. */

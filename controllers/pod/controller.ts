@@ -7,33 +7,52 @@ import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
+import { amountsOf, totalOf } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { keyOf } from '../../client/client.ts';
 import type { ObjectKey } from '../../client/client.ts';
+import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Controller, Views } from '../runtime/controller.ts';
 import type { Planned } from '../runtime/plan.ts';
+import { changedIn, declaredAnew } from '../runtime/trigger.ts';
 import { planPod } from './plan.ts';
-import type { HostInPod, PodFacts, PodStep } from './plan.ts';
+import type { PodFacts, PodStep } from './plan.ts';
 
 interface World {
   readonly zones: View<Zone>;
   readonly pods: View<Pod>;
   readonly hosts: View<Host>;
   readonly pools: View<StoragePool>;
-  readonly machines: View<VirtualMachine>;
+  /** By pod. */
+  readonly hostsIn: ViewIndex<Host>;
+  readonly lameIn: ViewIndex<Host>;
+  readonly capacity: ViewSum;
+  readonly allocatable: ViewSum;
+  /** VMs by host. */
+  readonly placed: ViewSum;
 }
 
-function hostInPod({ metadata, status }: Host): HostInPod {
-  const ready = status.conditions.find(({ type }) => type === 'Ready');
+/** What counts of a host in the summary. */
+const whatItOffers = (host: Host): unknown => [host.status.capacity, host.status.allocatable, readyOf(host)];
+
+const readyOf = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Ready');
+
+function worldOf(views: Views): World {
+  const hosts = views.of<Host>(HostKind);
+  const machines = views.of<VirtualMachine>(VirtualMachineKind);
   return {
-    name: metadata.name,
-    ready: ready?.status === 'True',
-    reason: ready?.reason ?? 'Pending',
-    ...(status.capacity !== undefined && { capacity: status.capacity }),
-    ...(status.allocatable !== undefined && { allocatable: status.allocatable }),
+    ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts, pools: views.of<StoragePool>(StoragePoolKind) },
+    hostsIn: indexView(hosts, ({ spec }) => [spec.pod]),
+    lameIn: indexView(hosts, (host) => [readyOf(host)?.status === 'True' ? undefined : host.spec.pod]),
+    capacity: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.capacity) })),
+    allocatable: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.allocatable) })),
+    placed: sumView(machines, ({ spec, status }) => {
+      const amounts = { cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 };
+      return status.host === undefined ? undefined : { key: status.host, amounts };
+    }),
   };
 }
 
@@ -49,16 +68,20 @@ function storageOf(pools: readonly StoragePool[]): PodFacts['storage'] {
 
 function observe(world: World, { metadata, spec }: Pod): PodFacts {
   const { name } = metadata;
-  const hosts = world.hosts.list().filter((host) => host.spec.pod === name);
+  const hosts = world.hostsIn.of(name);
   const hostNames = new Set(hosts.map((host) => host.metadata.name));
   const pools = world.pools.list().filter(({ spec: { scope } }) => scope.pod === name || hostNames.has(scope.host ?? ''));
-  const machines = world.machines.list().filter(({ status }) => hostNames.has(status.host ?? ''));
   const named = (objects: readonly ApiObject[]): string[] => objects.map((object) => `${object.kind} ${object.metadata.name}`).sort();
   return {
     zoneExists: world.zones.get({ name: spec.zone }) !== undefined,
-    hosts: hosts.map(hostInPod),
+    hosts: {
+      count: hosts.length,
+      lame: world.lameIn.of(name).map((host) => ({ name: host.metadata.name, reason: readyOf(host)?.reason ?? 'Pending' })),
+      capacity: world.capacity.of(name).amounts,
+      allocatable: world.allocatable.of(name).amounts,
+    },
     storage: storageOf(pools),
-    machines: machines.map((machine) => ({ cpus: machine.spec.cpus, memoryBytes: bytesOf(machine.spec.memory), storageBytes: 0 })),
+    machines: totalOf(hosts.map((host) => world.placed.of(host.metadata.name))),
     children: [...named(hosts), ...named(pools.filter((pool) => pool.spec.scope.pod === name))],
   };
 }
@@ -75,26 +98,24 @@ function podOfPool(world: World, { spec: { scope } }: StoragePool): readonly Obj
 
 /** Says what pods (racks) have and how they are; keeps a pod until nothing is in it. */
 export function podController({ views }: { readonly views: Views }): Controller<Pod, PodFacts, PodStep, Planned<Pod['status']>> {
-  const world: World = {
-    zones: views.of<Zone>(ZoneKind),
-    pods: views.of<Pod>(PodKind),
-    hosts: views.of<Host>(HostKind),
-    pools: views.of<StoragePool>(StoragePoolKind),
-    machines: views.of<VirtualMachine>(VirtualMachineKind),
-  };
-  const ofZone = (name: string): readonly ObjectKey[] =>
-    world.pods
-      .list()
-      .filter(({ spec }) => spec.zone === name)
-      .map(keyOf);
+  const world = worldOf(views);
+  const podsIn = indexView(world.pods, ({ spec }) => [spec.zone]);
   return {
     kind: PodKind,
     finalizer: 'infra.lenticular.dev/pod',
     triggers: [
-      { kind: ZoneKind, keysOf: (object) => ofZone(object.metadata.name) },
-      { kind: HostKind, keysOf: (object) => [{ name: (object as unknown as Host).spec.pod }] },
+      { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => podsIn.of(metadata.name).map(keyOf) },
+      {
+        kind: HostKind,
+        matters: changedIn((object) => whatItOffers(object as unknown as Host)),
+        keysOf: (object) => [{ name: (object as unknown as Host).spec.pod }],
+      },
       { kind: StoragePoolKind, keysOf: (object) => podOfPool(world, object as unknown as StoragePool) },
-      { kind: VirtualMachineKind, keysOf: (object) => podOfHost(world, (object as unknown as VirtualMachine).status.host) },
+      {
+        kind: VirtualMachineKind,
+        matters: changedIn((object) => (object as unknown as VirtualMachine).status.host),
+        keysOf: (object) => podOfHost(world, (object as unknown as VirtualMachine).status.host),
+      },
     ],
     shardOf: ({ spec }) => (world.zones.get({ name: spec.zone }) === undefined ? 'global' : spec.zone),
     endpointOf: () => undefined,

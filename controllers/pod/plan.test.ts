@@ -1,5 +1,6 @@
 import { PodFields } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
+import { NOTHING } from '../../apis/meta/amounts.ts';
 import { planPod } from './plan.ts';
 import type { PodFacts } from './plan.ts';
 
@@ -15,16 +16,17 @@ function pod(deleting = false): Pod {
 }
 
 function facts(more: Partial<PodFacts> = {}): PodFacts {
-  const resources = { cpus: 16, memory: '64Gi', storage: '0' };
+  const have = { cpus: 16, memoryBytes: 2 ** 36, storageBytes: 0 };
   return {
-    ...{ zoneExists: true, machines: [{ cpus: 2, memoryBytes: 2 ** 32, storageBytes: 0 }], children: [] },
-    hosts: [{ name: 'host-1', ready: true, reason: 'AsDeclared', capacity: resources, allocatable: resources }],
+    ...{ zoneExists: true, machines: { count: 1, amounts: { cpus: 2, memoryBytes: 2 ** 32, storageBytes: 0 } }, children: [] },
+    hosts: { count: 1, lame: [], capacity: have, allocatable: have },
     storage: { capacityBytes: 0, allocatableBytes: 0, provisionedBytes: 0 },
     ...more,
   };
 }
 
-const host = { name: 'host-9', ready: false, reason: 'Pending' };
+const none = { count: 0, lame: [], capacity: NOTHING, allocatable: NOTHING };
+const host = { name: 'host-9', reason: 'Pending' };
 
 describe('planPod', () => {
   test.each([
@@ -34,10 +36,10 @@ describe('planPod', () => {
       reason: 'ZoneNotFound',
       message: 'there is no Zone zone-1',
     },
-    { why: 'a pod without hosts runs nothing', have: facts({ hosts: [] }), reason: 'NoHosts', message: 'it has no hosts yet' },
+    { why: 'a pod without hosts runs nothing', have: facts({ hosts: none }), reason: 'NoHosts', message: 'it has no hosts yet' },
     {
       why: 'a host that is not ready is named',
-      have: facts({ hosts: [host] }),
+      have: facts({ hosts: { ...none, count: 1, lame: [host] } }),
       reason: 'HostsNotReady',
       message: '1 of 1 host not ready: host-9 (Pending)',
     },

@@ -1,6 +1,6 @@
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
-import { amountsOf, resourcesOf, sumOf } from '../../apis/meta/amounts.ts';
-import type { Amounts } from '../../apis/meta/amounts.ts';
+import { resourcesOf } from '../../apis/meta/amounts.ts';
+import type { Amounts, Sum } from '../../apis/meta/amounts.ts';
 import type { Resources } from '../../apis/meta/fields.ts';
 import { countOf, nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
@@ -8,23 +8,23 @@ import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
 
 type PodReason = Pod['status']['conditions'][number]['reason'];
 
-/** A host of the pod, as its object says. */
-export interface HostInPod {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly reason: string;
-  readonly capacity?: Resources;
-  readonly allocatable?: Resources;
+/** The hosts of a pod, as their objects say. */
+export interface HostsInPod {
+  readonly count: number;
+  /** Those that are not ready, with the reason. */
+  readonly lame: readonly { readonly name: string; readonly reason: string }[];
+  readonly capacity: Amounts;
+  readonly allocatable: Amounts;
 }
 
 /** What is in a pod, as the objects say. */
 export interface PodFacts {
   readonly zoneExists: boolean;
-  readonly hosts: readonly HostInPod[];
+  readonly hosts: HostsInPod;
   /** Storage of the pools whose scope is the pod or one of its hosts. */
   readonly storage: { readonly capacityBytes: number; readonly allocatableBytes: number; readonly provisionedBytes: number };
-  /** What the VMs placed in the pod take; one entry a VM. */
-  readonly machines: readonly Amounts[];
+  /** The VMs placed in the pod. */
+  readonly machines: Sum;
   /** Kinds and names of what must go before the pod can. */
   readonly children: readonly string[];
 }
@@ -38,16 +38,13 @@ function verdictOf({ spec }: Pod, { zoneExists, hosts, children }: PodFacts, del
     return { status: 'False', reason: 'Deleting', message: `waits for ${nameList(children)} to go`, also: 'moving' };
   }
   if (!zoneExists) return { status: 'False', reason: 'ZoneNotFound', message: `there is no Zone ${spec.zone}` };
-  if (hosts.length === 0) return { status: 'False', reason: 'NoHosts', message: 'it has no hosts yet' };
-  const lame = hosts
-    .filter(({ ready }) => !ready)
-    .map(({ name, reason }) => `${name} (${reason})`)
-    .sort();
-  if (lame.length === 0) return { status: 'True', reason: 'AsDeclared', message: `${countOf(hosts.length, 'host')} ready` };
+  if (hosts.count === 0) return { status: 'False', reason: 'NoHosts', message: 'it has no hosts yet' };
+  const lame = hosts.lame.map(({ name, reason }) => `${name} (${reason})`).sort();
+  if (lame.length === 0) return { status: 'True', reason: 'AsDeclared', message: `${countOf(hosts.count, 'host')} ready` };
   return {
     status: 'False',
     reason: 'HostsNotReady',
-    message: `${lame.length} of ${countOf(hosts.length, 'host')} not ready: ${nameList(lame)}`,
+    message: `${lame.length} of ${countOf(hosts.count, 'host')} not ready: ${nameList(lame)}`,
   };
 }
 
@@ -57,15 +54,14 @@ export function planPod(pod: Pod, facts: PodFacts): Plan<PodStep, Planned<Pod['s
   const { hosts, storage, machines, children } = facts;
   const deleting = metadata.deletionTimestamp !== undefined;
   const verdict = verdictOf(pod, facts, deleting);
-  const offered = (pick: (host: HostInPod) => Resources | undefined, storageBytes: number): Resources =>
-    resourcesOf({ ...sumOf(hosts.map((host) => amountsOf(pick(host)))), storageBytes });
+  const offered = (amounts: Amounts, storageBytes: number): Resources => resourcesOf({ ...amounts, storageBytes });
   return {
     status: {
       observedGeneration: metadata.generation,
-      capacity: offered(({ capacity }) => capacity, storage.capacityBytes),
-      allocatable: offered(({ allocatable }) => allocatable, storage.allocatableBytes),
-      allocated: resourcesOf({ ...sumOf(machines), storageBytes: storage.provisionedBytes }),
-      counts: { hosts: hosts.length, hostsReady: hosts.filter(({ ready }) => ready).length, virtualMachines: machines.length },
+      capacity: offered(hosts.capacity, storage.capacityBytes),
+      allocatable: offered(hosts.allocatable, storage.allocatableBytes),
+      allocated: offered(machines.amounts, storage.provisionedBytes),
+      counts: { hosts: hosts.count, hostsReady: hosts.count - hosts.lame.length, virtualMachines: machines.count },
       conditions: verdictConditions(metadata.generation, verdict),
     },
     finalizer: deleting && children.length === 0 ? 'release' : 'hold',

@@ -1,70 +1,128 @@
-/** Places for calls to device endpoints: so many at once each, taken before a worker. */
+import { PRIORITY, type Priority } from './queue.ts';
+
+/** Who wants a place. */
+export interface Claimant {
+  readonly key: string;
+  readonly priority: Priority;
+  /** How many places there are, as of now. */
+  readonly limit: number;
+}
+
+/** Places by name: so many at once each. What finds none free waits in line, by priority and then by when it came. */
 export interface Budget {
-  /** Takes a place for a key, or (false) none is free: when one is, it is kept for the key that waits longest, and that key is told. */
-  take(endpoint: string, key: string): boolean;
+  /** Takes a place for a key, or (false) none is free: when one is, it is kept for the key that is first in line, and that key is told. */
+  take(place: string, claimant: Claimant): boolean;
   /** Gives back a place that was taken. */
-  give(endpoint: string): void;
+  give(place: string): void;
   /** The key neither waits for a place nor needs the one that is kept for it. */
   leave(key: string): void;
+  /** The same for all keys that begin so. */
+  leaveAll(prefix: string): void;
+  /** How many of these places are taken. */
+  takenOf(place: string): number;
+}
+
+interface Place {
+  limit: number;
+  taken: number;
+  /** Keys in line, by priority. */
+  readonly lines: readonly Set<string>[];
 }
 
 interface Claim {
-  readonly endpoint: string;
+  readonly place: string;
+  readonly priority: Priority;
   readonly kept: boolean;
 }
 
-/** At most `limit` places an endpoint; `freed` is called with the key that a place is kept for. */
-export function createBudget(limit: number, freed: (key: string) => void): Budget {
-  const taken = new Map<string, number>();
-  const waiting = new Map<string, Set<string>>();
-  const claims = new Map<string, Claim>();
-
-  function stopWaiting(endpoint: string, key: string): void {
-    const keys = waiting.get(endpoint);
-    keys?.delete(key);
-    if (keys?.size === 0) waiting.delete(endpoint);
+/** The key that is first in line. */
+function firstOf({ lines }: Place): { readonly key: string; readonly priority: Priority } | undefined {
+  for (const priority of Object.values(PRIORITY)) {
+    const [key] = lines[priority] ?? [];
+    if (key !== undefined) return { key, priority };
   }
+  return undefined;
+}
 
-  function give(endpoint: string): void {
-    const [next] = waiting.get(endpoint) ?? [];
-    if (next === undefined) {
-      const count = (taken.get(endpoint) ?? 1) - 1;
-      if (count === 0) taken.delete(endpoint);
-      else taken.set(endpoint, count);
-      return;
-    }
-    stopWaiting(endpoint, next);
-    claims.set(next, { endpoint, kept: true });
-    freed(next);
+/** The places, and who waits for them or has them kept. */
+interface Books {
+  readonly places: Map<string, Place>;
+  readonly claims: Map<string, Claim>;
+  readonly freed: (key: string, priority: Priority) => void;
+}
+
+function placeOf({ places }: Books, name: string, limit: number): Place {
+  const place = places.get(name) ?? { limit, taken: 0, lines: Object.values(PRIORITY).map(() => new Set<string>()) };
+  place.limit = limit;
+  places.set(name, place);
+  return place;
+}
+
+/** Keeps what is free for those who wait. */
+function serve({ places, claims, freed }: Books, name: string, place: Place): void {
+  for (let next = firstOf(place); next !== undefined && place.taken < place.limit; next = firstOf(place)) {
+    place.lines[next.priority]?.delete(next.key);
+    place.taken += 1;
+    claims.set(next.key, { place: name, priority: next.priority, kept: true });
+    freed(next.key, next.priority);
   }
+  if (place.taken === 0 && place.lines.every((line) => line.size === 0)) places.delete(name);
+}
 
-  function leave(key: string): void {
-    const claim = claims.get(key);
-    if (claim === undefined) return;
-    claims.delete(key);
-    if (claim.kept) give(claim.endpoint);
-    else stopWaiting(claim.endpoint, key);
+function give(books: Books, name: string): void {
+  const place = books.places.get(name);
+  if (place === undefined) return;
+  place.taken -= 1;
+  serve(books, name, place);
+}
+
+function leave(books: Books, key: string): void {
+  const claim = books.claims.get(key);
+  if (claim === undefined) return;
+  books.claims.delete(key);
+  if (claim.kept) give(books, claim.place);
+  else {
+    const place = books.places.get(claim.place);
+    place?.lines[claim.priority]?.delete(key);
+    if (place !== undefined) serve(books, claim.place, place);
   }
+}
 
+function take(books: Books, name: string, { key, priority, limit }: Claimant): boolean {
+  const { places, claims } = books;
+  const claim = claims.get(key);
+  if (claim?.place === name && (claim.kept || claim.priority <= priority)) {
+    serve(books, name, placeOf(books, name, limit));
+    return claims.get(key)?.kept === true && claims.delete(key);
+  }
+  leave(books, key);
+  const place = placeOf(books, name, limit);
+  serve(books, name, place);
+  if (place.taken < limit) {
+    // Serving may have let an empty place go.
+    places.set(name, place);
+    place.taken += 1;
+    return true;
+  }
+  place.lines[priority]?.add(key);
+  claims.set(key, { place: name, priority, kept: false });
+  return false;
+}
+
+/** `freed` is called with the key that a place is kept for, and the priority that it waited with. */
+export function createBudget(freed: Books['freed']): Budget {
+  const books: Books = { places: new Map(), claims: new Map(), freed };
   return {
-    take(endpoint, key) {
-      const claim = claims.get(key);
-      if (claim?.endpoint === endpoint) {
-        if (!claim.kept) return false;
-        claims.delete(key);
-        return true;
-      }
-      leave(key);
-      const count = taken.get(endpoint) ?? 0;
-      if (count < limit) {
-        taken.set(endpoint, count + 1);
-        return true;
-      }
-      waiting.set(endpoint, (waiting.get(endpoint) ?? new Set()).add(key));
-      claims.set(key, { endpoint, kept: false });
-      return false;
+    take: (name, claimant) => take(books, name, claimant),
+    give: (name) => {
+      give(books, name);
     },
-    give,
-    leave,
+    leave: (key) => {
+      leave(books, key);
+    },
+    leaveAll(prefix) {
+      for (const key of [...books.claims.keys()]) if (key.startsWith(prefix)) leave(books, key);
+    },
+    takenOf: (name) => books.places.get(name)?.taken ?? 0,
   };
 }

@@ -1,8 +1,10 @@
 import type { KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import type { ObjectKey } from '../../client/client.ts';
-import type { View } from '../../client/view.ts';
+import type { View, ViewChange } from '../../client/view.ts';
+import type { Endpoint } from './switchboard.ts';
 import type { Plan } from './plan.ts';
+import type { Visit } from './visit.ts';
 
 /** Who decides in this round, for the fence of driver calls (drivers/contract/fence.ts). */
 export interface Authority {
@@ -12,6 +14,8 @@ export interface Authority {
   readonly shard: string;
   /** Changes of the shard's leader. */
   readonly epoch: number;
+  /** The way of the round's calls to devices; absent: their number is not limited. */
+  readonly visit?: Visit;
 }
 
 /** What a round is given beside the object. */
@@ -37,6 +41,8 @@ export interface Refusal {
 /** Another kind whose changes make objects of this controller worth a look. */
 export interface Trigger {
   readonly kind: KindDefinition;
+  /** Whether a change can matter to any object of the controller; every change does where it is absent. */
+  readonly matters?: (change: ViewChange<ApiObject>) => boolean;
   /** Keys of the controller's objects that depend on this one. */
   keysOf(object: ApiObject): readonly ObjectKey[];
 }
@@ -47,10 +53,12 @@ export interface Controller<O extends ApiObject, Facts, Step extends { readonly 
   /** A qualified name, for example `storage.lenticular.dev/disk`. */
   readonly finalizer: string;
   readonly triggers: readonly Trigger[];
+  /** Calls `wake` for objects that are worth a look for a reason of the controller's own; returns how to stop. */
+  readonly follow?: (wake: (key: ObjectKey) => void) => () => void;
   /** The shard whose leader decides about the object now: a zone's name, or `global`. */
   shardOf(object: O): string;
-  /** The device endpoint (uid of the Host or StoragePool object) that the round will talk to, for its budget; undefined: none. */
-  endpointOf(object: O): string | undefined;
+  /** The device that the round will talk to, for its budget; undefined: none. */
+  endpointOf(object: O): Endpoint | undefined;
   /** Gathers facts from views and drivers. A device that does not answer is a fact (unknown), not an error. */
   observe(object: O, round: Round, signal: AbortSignal): Promise<Facts>;
   plan(object: O, facts: Facts): Plan<Step, Status>;

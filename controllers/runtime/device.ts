@@ -1,11 +1,13 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { clip } from '../../apis/meta/sentence.ts';
-import type { Category, ConfigBag } from '../../drivers/contract/driver.ts';
+import type { Category, ConfigBag, Driver } from '../../drivers/contract/driver.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { DriverErrorCode, DriverErrorReason } from '../../drivers/contract/driver-error.ts';
 import type { CallContext, Fence, MutationContext, Owner } from '../../drivers/contract/fence.ts';
 import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Authority, Round } from './controller.ts';
+import type { Endpoint, Limits, Service } from './switchboard.ts';
+import type { Visit } from './visit.ts';
 
 /** What a device said, or why it said nothing: ignorance is not absence. */
 export type Answer<T> =
@@ -40,10 +42,43 @@ export async function ask<T>(question: () => Promise<T>, signal: AbortSignal): P
 
 /** An object that is an endpoint: a Host or a StoragePool. */
 export interface EndpointObject {
+  readonly kind: string;
   readonly metadata: ApiObject['metadata'];
   readonly spec: {
     readonly driver: { readonly name: string; readonly endpoint?: string; readonly config: Readonly<Record<string, unknown>> };
+    readonly limits?: Limits;
   };
+}
+
+/** Of endpoints that declare none: as the schema's own defaults. */
+const DEFAULT_LIMITS: Limits = { inFlight: 8, perOperation: 4 };
+
+/** The endpoint that an object is, for its budget and its breaker. */
+export function endpointOf({ kind, metadata, spec }: EndpointObject): Endpoint {
+  return { uid: metadata.uid, label: `${kind} ${metadata.name}`, limits: spec.limits ?? DEFAULT_LIMITS };
+}
+
+type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** A driver whose calls go the way of a visit. */
+function throughVisit(driver: Driver, service: Service, visit: Visit): Driver {
+  return new Proxy(driver, {
+    get(target, name, self) {
+      const found: unknown = Reflect.get(target, name, self);
+      if (typeof found !== 'object' || found === null || typeof name !== 'string') return found;
+      return new Proxy(found, {
+        get(methods, key) {
+          const method: unknown = Reflect.get(methods, key);
+          if (typeof method !== 'function' || typeof key !== 'string') return method;
+          return (...args: readonly unknown[]) => {
+            const make = (): Promise<unknown> => Reflect.apply(method as AnyMethod, methods, args);
+            // The last argument of every call of the contract.
+            return visit.call({ service, operation: `${name}.${key}`, make }, args.at(-1) as AbortSignal);
+          };
+        },
+      });
+    },
+  });
 }
 
 /** The fence of calls about an object, for the leader that decides in this round. */
@@ -57,18 +92,24 @@ export function ownerOf(authority: Authority, { kind, metadata }: Pick<ApiObject
   return { installation: authority.installation, kind, namespace: metadata.namespace ?? '', name: metadata.name, uid: metadata.uid };
 }
 
-/** The session of an endpoint, opened where it is not; rejects with DriverError. */
-export function openEndpoint(
+/** The session of an endpoint, opened where it is not, whose calls go the way of the round; rejects with DriverError. */
+export async function openEndpoint(
   sessions: Sessions,
   category: Category,
-  { metadata, spec }: EndpointObject,
+  object: EndpointObject,
   authority: Authority,
   signal: AbortSignal,
 ): Promise<OpenSession> {
+  const { metadata, spec } = object;
   const { name, endpoint = '', config } = spec.driver;
   const ref = { category, uid: metadata.uid, name: metadata.name, address: endpoint };
   // The bag came out of JSON, so it holds JSON values only.
-  return sessions.open(name, ref, config as ConfigBag, fenceOf(authority, metadata), signal);
+  const open = (): Promise<OpenSession> => sessions.open(name, ref, config as ConfigBag, fenceOf(authority, metadata), signal);
+  const { visit } = authority;
+  if (visit === undefined) return open();
+  const service = { ...endpointOf(object), category };
+  const session = await visit.call({ service, make: open }, signal);
+  return { ...session, driver: throughVisit(session.driver, service, visit) };
 }
 
 /** The context of a call that only looks. */

@@ -32,6 +32,8 @@ export interface Plan<Step, Status> {
   readonly lookAgainMs?: number;
   /** What the object waits for, for the queues view; absent while it moves or is settled. */
   readonly waitsFor?: string;
+  /** What the Event says where Ready's reason changes, if that is more than Ready's message. */
+  readonly detail?: string;
 }
 
 /** The planned conditions with since when: kept where the status is as before, `now` (RFC 3339) where it changed. */

@@ -34,10 +34,10 @@ function manualWork() {
 
 function started(workers: number) {
   const clock = createManualClock();
-  const queue = createQueue(clock);
+  const queue = createQueue(clock, { workers });
   const hands = manualWork();
   const ending = new AbortController();
-  const ended = queue.run(workers, (...what) => hands.work(...what), AbortSignal.any([stop.signal, ending.signal]));
+  const ended = queue.run((...what) => hands.work(...what), AbortSignal.any([stop.signal, ending.signal]));
   return { clock, queue, hands, end: () => ending.abort(), ended };
 }
 
@@ -70,12 +70,12 @@ describe('the keyed queue', () => {
 
   test('deletions go before changes, changes before retries, and those before the resync', async () => {
     const clock = createManualClock();
-    const queue = createQueue(clock);
+    const queue = createQueue(clock, { workers: 1 });
     const order: string[] = [];
     for (const [name, priority] of Object.entries(PRIORITY).reverse()) queue.add(name, priority);
     queue.add('raised', PRIORITY.resync);
     queue.add('raised', PRIORITY.deletion);
-    void queue.run(1, (key) => (order.push(key), Promise.resolve(settled)), stop.signal);
+    void queue.run((key) => (order.push(key), Promise.resolve(settled)), stop.signal);
     await clock.advance(0);
     expect(order).toEqual(['deletion', 'raised', 'change', 'retry', 'resync']);
   });
@@ -157,7 +157,7 @@ describe('the keyed queue', () => {
       const all = new Promise<void>((resolve) => {
         const beganMs = performance.now();
         for (let index = 0; index < count; index += 1) queue.add(`/${String(index)}`, PRIORITY.change);
-        void queue.run(8, () => ((left -= 1) === 0 && resolve(), Promise.resolve(settled)), ending.signal);
+        void queue.run(() => ((left -= 1) === 0 && resolve(), Promise.resolve(settled)), ending.signal);
         began = beganMs;
       });
       await all;

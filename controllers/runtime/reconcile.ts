@@ -25,6 +25,7 @@ export type RoundEnd =
 export interface RoundOptions {
   readonly client: Client;
   readonly clock: Clock;
+  /** Says whose round it is with every line. */
   readonly log: Log;
   readonly recorder: Recorder;
   /** Steps that drivers refused for good, by uid and generation of the object. */
@@ -64,18 +65,25 @@ export async function reconcile(
   if ('end' in seen) return seen;
   const planned = controller.plan(object, seen.facts) as Plan<{ readonly do: string }, Status>;
   const plan = withFailure(planned, options.failures.get(round.trace));
-  const published = await publish(controller, object, plan, options, signal);
+  const published = await publish(controller, object, plan, round, options, signal);
   if (published === 'stale') return { end: 'stale' };
   // Nothing of ours may begin on what leaves: its finalizer, which would bring us back to undo it, can no longer be set.
   if (plan.finalizer === 'hold' && !(published.metadata.finalizers ?? []).includes(controller.finalizer)) return settled(plan);
   for (const step of plan.steps) {
-    options.log.info({ trace: round.trace, kind: object.kind, object: object.metadata.name, step: step.do }, 'step');
+    options.log.info({ step: step.do }, 'step');
     const failure = await takeOne(controller, step, published, round, options, signal);
     if (failure !== undefined) return failure;
   }
   if (plan.finalizer === 'release') return release(controller, published, options, signal);
   if (plan.afterSteps !== undefined) {
-    const after = await publish(controller, published, { status: plan.afterSteps, finalizer: plan.finalizer, steps: [] }, options, signal);
+    const after = await publish(
+      controller,
+      published,
+      { status: plan.afterSteps, finalizer: plan.finalizer, steps: [] },
+      round,
+      options,
+      signal,
+    );
     if (after === 'stale') return { end: 'stale' };
   }
   if (plan.steps.length > 0) return { end: 'moved' };
@@ -108,6 +116,7 @@ async function publish(
   controller: AnyController,
   object: ApiObject,
   plan: Plan<{ readonly do: string }, Status>,
+  round: Round,
   { client, clock, recorder }: RoundOptions,
   signal: AbortSignal,
 ): Promise<ApiObject | 'stale'> {
@@ -125,7 +134,7 @@ async function publish(
     const status = { ...plan.status, conditions: stampConditions(plan.status.conditions, before, now) };
     if (plan.steps.length > 0 || !same(status, object.status)) {
       current = await client.replaceStatus(kind, { ...current, status }, signal);
-      tell(recorder, object, before, status.conditions);
+      tell(recorder, object, round, { before, after: status.conditions, detail: plan.detail });
     }
     return current;
   } catch (error) {
@@ -175,7 +184,16 @@ function same(one: unknown, other: unknown): boolean {
 }
 
 /** An Event when the reason of Ready changes: what happened, in the words of the status. */
-function tell(recorder: Recorder, object: ApiObject, before: readonly PlannedCondition[], after: readonly PlannedCondition[]): void {
+function tell(
+  recorder: Recorder,
+  object: ApiObject,
+  { trace }: Round,
+  {
+    before,
+    after,
+    detail,
+  }: { readonly before: readonly PlannedCondition[]; readonly after: readonly PlannedCondition[]; readonly detail: string | undefined },
+): void {
   const ready = after.find(({ type }) => type === 'Ready');
   const old = before.find(({ type }) => type === 'Ready');
   if (ready === undefined || (old?.reason === ready.reason && old.status === ready.status)) return;
@@ -183,7 +201,8 @@ function tell(recorder: Recorder, object: ApiObject, before: readonly PlannedCon
   recorder.record(object, {
     type: stalled || ready.status === 'Unknown' ? 'Warning' : 'Normal',
     reason: ready.reason,
-    message: ready.message,
+    message: detail ?? ready.message,
+    trace,
   });
 }
 
@@ -204,14 +223,16 @@ async function takeOne(
     return undefined;
   } catch (error) {
     if (!(error instanceof DriverError)) throw error;
-    options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: `${step.do}: ${error.message}` });
+    const said = `${step.do}: ${error.message}`;
+    options.log.info({ step: step.do, code: error.code, reason: error.reason }, said);
+    options.recorder.record(object, { type: 'Warning', reason: 'StepFailed', message: said, trace: round.trace });
     const seen = newerEpochOf(error);
     if (seen !== undefined) await options.onStaleEpoch(seen, signal);
     const recovery = recoveryOf(error);
     const failure = { step: step.do, reason: error.reason, message: error.message };
     remember(recovery === 'stop' ? options.refusals : options.failures, round.trace, failure);
     const after = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs };
-    return { end: 'failed', why: `${step.do}: ${error.message}`, ...after };
+    return { end: 'failed', why: said, ...after };
   }
 }
 

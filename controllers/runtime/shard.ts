@@ -7,11 +7,17 @@ import { keyOf, type Client, type ObjectKey } from '../../client/client.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import { cacheKey } from '../../client/reflector.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
-import { backoffMs } from './backoff.ts';
-import { createBudget, type Budget } from './budget.ts';
+import { createAlarms, type Alarms } from './alarms.ts';
 import type { AnyController, Authority, Refusal, Round, Views } from './controller.ts';
-import { createQueue, PRIORITY, type Priority, type Queue, type QueueView, type Verdict, type Work } from './queue.ts';
+import { createDevices, type Devices } from './devices.ts';
+import { createQueue, PRIORITY, QUEUE_DEFAULTS, type Priority, type Queue, type Verdict, type Work } from './queue.ts';
+import type { QueueView } from './queue-view.ts';
 import { reconcile, type RoundEnd } from './reconcile.ts';
+import { childLog } from './round-log.ts';
+import type { Settings } from './settings.ts';
+import type { ServiceView } from './switchboard.ts';
+import { failed, RESYNC_MS, silenced, verdictOf, waiting } from './verdict.ts';
+import type { Visit } from './visit.ts';
 
 export interface ShardOptions {
   readonly name: string;
@@ -27,99 +33,183 @@ export interface ShardOptions {
   readonly check: () => void;
   /** Moves the epoch above one that a driver has seen. */
   readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
+  /** How people want the queues to work; the defaults where it is not given. */
+  readonly settings?: Settings;
 }
 
 /** One shard, while it is led: a queue for each kind. */
 export interface Shard {
+  readonly name: string;
   /** Makes what a hint is about worth a look. */
   hear(hint: DeviceHint): void;
   view(): Readonly<Record<string, QueueView>>;
+  /** Devices that are called now, or that do not answer. */
+  devices(): readonly ServiceView[];
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-const WORKERS = 8;
-const CALLS_PER_ENDPOINT = 8;
 /** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
 const SLOW_MS = 50;
-/** Rounds in a row that may ask for the next one at once; who still moves after that does so ever more slowly. */
-const MAX_STREAK = 10;
-/** What keeps failing, or moving, is not woken by news (perhaps of its own making) sooner than this. */
-const MAX_QUIET_MS = 5_000;
-const RESYNC_MS = 300_000;
-const WAITING_MS = 60_000;
 /** A round that takes longer is broken off: its calls have deadlines of their own, and nothing in it waits for hardware. */
 const ROUND_MS = 60_000;
+/** So many objects are added without a pause: others want to be served too. */
+const SLICE = 500;
 
 interface Room {
   readonly controller: AnyController;
   readonly queue: Queue;
-  readonly budget: Budget;
+  readonly devices: Devices;
+  readonly alarms: Alarms;
+  /** Rounds under way: they end when the shard is not led any more. */
+  readonly rounds: Set<AbortController>;
   readonly refusals: Map<string, Refusal>;
   readonly failures: Map<string, Refusal>;
   /** Keys of the kind's objects, by uid: what a hint names. */
   readonly keys: Map<string, string>;
 }
 
+const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string => `${controller.kind.kind} ${key}`;
+
+/** The rooms of all controllers, and the devices that they share. */
+function furnish({ clock, random, controllers, settings, name }: ShardOptions): {
+  readonly rooms: readonly Room[];
+  readonly devices: Devices;
+  readonly alarms: Alarms;
+  readonly rounds: ReadonlySet<AbortController>;
+} {
+  const alarms = createAlarms(clock);
+  const rounds = new Set<AbortController>();
+  const queues = new Map<string, Queue>();
+  const devices = createDevices({
+    clock,
+    random,
+    wake(who, priority) {
+      const space = who.indexOf(' ');
+      const kind = who.slice(0, space);
+      queues.get(kind)?.add(who.slice(space + 1), priority);
+      // Whoever is not worked on now must not keep a place from others.
+      if (settings?.of(kind, name).paused !== undefined) devices.leave(who);
+    },
+  });
+  const rooms = controllers.map((controller) => {
+    const { kind } = controller.kind;
+    const queue = createQueue(clock, settings?.of(kind, name) ?? QUEUE_DEFAULTS);
+    queues.set(kind, queue);
+    return {
+      controller,
+      queue,
+      devices,
+      alarms,
+      rounds,
+      refusals: new Map<string, Refusal>(),
+      failures: new Map<string, Refusal>(),
+      keys: new Map<string, string>(),
+    };
+  });
+  return { rooms, devices, alarms, rounds };
+}
+
 /** The controllers' work on the objects of one shard. */
 export function createShard(options: ShardOptions): Shard {
-  const rooms: readonly Room[] = options.controllers.map((controller) => {
-    const queue = createQueue(options.clock);
-    const budget = createBudget(CALLS_PER_ENDPOINT, (key) => {
-      queue.add(key, PRIORITY.change);
-    });
-    return { controller, queue, budget, refusals: new Map(), failures: new Map(), keys: new Map() };
-  });
+  const { rooms, devices, alarms, rounds } = furnish(options);
   return {
-    hear: (hint) => {
+    name: options.name,
+    hear(hint) {
+      if (hint.endpointUid !== '' || hint.uid === '') devices.hurry(hint.endpointUid);
       for (const room of rooms) hear(room, options.views, hint);
     },
     view: () => Object.fromEntries(rooms.map(({ controller, queue }) => [controller.kind.kind, queue.view()])),
+    devices: () => devices.view(),
     async run(signal) {
-      const stops = rooms.flatMap((room) => listen(room, options));
+      const end = (): void => {
+        for (const round of rounds) round.abort(signal.reason);
+      };
+      signal.addEventListener('abort', end, { once: true });
+      const stops = [...rooms.flatMap((room) => listen(room, options)), heed(rooms, options)];
       try {
-        for (const room of rooms) addAll(room, options, PRIORITY.change);
-        const queues = rooms.map((room) => room.queue.run(WORKERS, (...what) => work(room, options, what, signal), signal));
-        await Promise.all([...queues, sweep(rooms, options, signal)]);
+        const queues = rooms.map((room) => room.queue.run((...what) => work(room, options, what, signal), signal));
+        await Promise.all([...queues, sweep(rooms, options, signal), alarms.run(signal)]);
       } finally {
+        signal.removeEventListener('abort', end);
         for (const stop of stops) stop();
       }
     },
   };
 }
 
-/** Adds the objects of this shard. Others that come to belong to it are added when something changes, and by the next sweep at the latest. */
-function addAll({ controller, queue, keys }: Room, { views, name }: ShardOptions, priority: Priority): void {
+/** Lets the queues work as people want it, from now on. */
+function heed(rooms: readonly Room[], { settings, name }: ShardOptions): () => void {
+  if (settings === undefined) return () => undefined;
+  const apply = (): void => {
+    for (const { controller, queue, devices } of rooms) {
+      const { kind } = controller.kind;
+      const wanted = settings.of(kind, name);
+      queue.configure(wanted);
+      if (wanted.paused !== undefined) devices.leaveAll(kind);
+    }
+  };
+  apply();
+  return settings.onChange(apply);
+}
+
+interface Reported {
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly observedGeneration?: number }[];
+}
+
+/** Whether the object was as declared when it was last looked at. */
+function wasSettled({ metadata, status }: ApiObject): boolean {
+  const ready = (status as Reported | undefined)?.conditions?.find(({ type }) => type === 'Ready');
+  return metadata.deletionTimestamp === undefined && ready?.status === 'True' && ready.observedGeneration === metadata.generation;
+}
+
+/** Adds the objects of this shard; the first time, what was not settled goes before what was. */
+async function addAll(
+  { controller, queue, keys }: Room,
+  { views, name, clock }: ShardOptions,
+  first: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  let added = 0;
   for (const object of views.of(controller.kind).list()) {
     const key = cacheKey(object.metadata);
     keys.set(object.metadata.uid, key);
-    if (controller.shardOf(object) === name) queue.add(key, priority);
+    if (controller.shardOf(object) === name) queue.add(key, first && !wasSettled(object) ? PRIORITY.change : PRIORITY.resync);
+    added += 1;
+    if (added % SLICE === 0) await clock.sleep(0, signal).catch(() => undefined);
+    if (isAborted(signal)) return;
   }
 }
 
-/** Finds objects that became this shard's without any change that their controller hears of. */
+/** Adds all objects, now and again and again: some become this shard's without any change that their controller hears of. */
 async function sweep(rooms: readonly Room[], options: ShardOptions, signal: AbortSignal): Promise<void> {
-  while (!isAborted(signal)) {
+  for (let first = true; !isAborted(signal); first = false) {
+    for (const room of rooms) await addAll(room, options, first, signal);
     await options.clock.sleep(RESYNC_MS * (0.75 + options.random() / 2), signal).catch(() => undefined);
-    if (!isAborted(signal)) for (const room of rooms) addAll(room, options, PRIORITY.resync);
   }
 }
 
 /** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
-function listen({ controller, queue, refusals, failures, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
+function listen({ controller, queue, devices, refusals, failures, keys }: Room, { views }: ShardOptions): readonly (() => void)[] {
   const own = views.of(controller.kind).onChange(({ old, object }) => {
     const metadata = (object ?? old)?.metadata;
     if (metadata === undefined) return;
-    if (object !== undefined) keys.set(object.metadata.uid, cacheKey(object.metadata));
-    else if (old !== undefined) {
+    if (object !== undefined) {
+      keys.set(object.metadata.uid, cacheKey(object.metadata));
+      // Whoever declares a device anew wants to see at once whether it answers.
+      if (old !== undefined && old.metadata.generation !== object.metadata.generation) devices.hurry(metadata.uid);
+    } else if (old !== undefined) {
       keys.delete(old.metadata.uid);
+      devices.forget(old.metadata.uid);
       forget(refusals, old);
       forget(failures, old);
     }
     queue.add(cacheKey(metadata), metadata.deletionTimestamp === undefined ? PRIORITY.change : PRIORITY.deletion);
   });
   const others = controller.triggers.map((trigger) =>
-    views.of(trigger.kind).onChange(({ old, object }) => {
+    views.of(trigger.kind).onChange((change) => {
+      if (trigger.matters?.(change) === false) return;
+      const { old, object } = change;
       const keys = new Map<string, ObjectKey>();
       for (const one of [old, object]) if (one !== undefined) for (const key of trigger.keysOf(one)) keys.set(cacheKey(key), key);
       // What somebody declared anew may cure what a driver refused.
@@ -131,7 +221,10 @@ function listen({ controller, queue, refusals, failures, keys }: Room, { views }
       }
     }),
   );
-  return [own, ...others];
+  const followed = controller.follow?.((key) => {
+    queue.add(cacheKey(key), PRIORITY.change);
+  });
+  return [own, ...others, ...(followed === undefined ? [] : [followed])];
 }
 
 function traceOf({ metadata }: ApiObject): string {
@@ -149,100 +242,81 @@ function hear({ controller, queue, keys }: Room, views: Views, { endpointUid, ui
   }
   if (uid !== '' && endpointUid !== '') return;
   for (const object of views.of(controller.kind).list()) {
-    const meant = endpointUid === '' ? uid === '' : controller.endpointOf(object) === endpointUid;
+    const meant = endpointUid === '' ? uid === '' : controller.endpointOf(object)?.uid === endpointUid;
     if (meant) queue.add(cacheKey(object.metadata), PRIORITY.change);
   }
 }
 
-/** Does `then` after `ms`, unless what is returned is called first. */
-function after(clock: Clock, ms: number, then: () => void, signal: AbortSignal): () => Promise<void> {
-  const ending = new AbortController();
-  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(then, () => undefined);
-  return () => {
-    ending.abort(new Error('not needed any more'));
-    return timer;
-  };
-}
-
 async function work(room: Room, options: ShardOptions, [key, priority, detach]: Parameters<Work>, signal: AbortSignal): Promise<Verdict> {
-  const { controller, queue, budget } = room;
+  const { controller, queue, devices } = room;
   const slash = key.indexOf('/');
   const name = key.slice(slash + 1);
   const object = options.views.of(controller.kind).get(slash === 0 ? { name } : { namespace: key.slice(0, slash), name });
-  const ours = object !== undefined && controller.shardOf(object) === options.name;
-  const endpoint = ours ? controller.endpointOf(object) : undefined;
-  if (endpoint === undefined) budget.leave(key);
-  if (!ours) return { next: 'drop' };
-  if (endpoint !== undefined && !budget.take(endpoint, key)) {
-    return { next: 'park', ms: WAITING_MS, why: 'as many calls as its device may have are under way', failed: false };
+  const who = whoOf(room, key);
+  if (object === undefined || controller.shardOf(object) !== options.name) {
+    devices.leave(who);
+    return { next: 'drop' };
   }
-  const attached = endpoint === undefined ? undefined : after(options.clock, SLOW_MS, detach, signal);
+  const endpoint = controller.endpointOf(object);
+  const visit = devices.visit(endpoint, who, priority);
+  if (visit === undefined) return waiting(`as many calls as ${endpoint?.label ?? ''} takes are under way`);
+  const attached = endpoint === undefined ? undefined : room.alarms.set(SLOW_MS, detach);
+  const history = { failures: queue.failuresOf(key), streak: queue.streakOf(key) };
   try {
-    return verdictOf(await round(room, options, object, signal), queue, key, options.random);
+    const end = await round(room, options, object, visit, signal);
+    return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random);
   } catch (error) {
+    const busy = visit.busy();
+    if (busy !== undefined && !signal.aborted) return waiting(busy);
     if (!signal.aborted) report(options, object, error, priority);
     const retryAfterMs = error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0;
-    return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, queue.failuresOf(key), options.random);
+    return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, history.failures, options.random);
   } finally {
-    await attached?.();
-    if (endpoint !== undefined) budget.give(endpoint);
+    attached?.();
+    visit.end();
   }
 }
 
-/** `atLeastMs` is what somebody else asked for: it counts up to the resync, and nonsense not at all. */
-function failed(why: string, atLeastMs: number, failures: number, random: () => number): Verdict {
-  const ms = Math.max(atLeastMs > 0 ? Math.min(atLeastMs, RESYNC_MS) : 0, backoffMs(failures + 1, random));
-  return { next: 'park', ms, why, failed: true, quietMs: failures === 0 ? 0 : Math.min(ms, MAX_QUIET_MS) };
+/** What every line of a log about an object says. */
+function fieldsOf({ name }: ShardOptions, object: ApiObject): object {
+  return { trace: traceOf(object), shard: name, kind: object.kind, object: object.metadata.name };
 }
 
-function report({ log, name }: ShardOptions, { kind, metadata }: ApiObject, error: unknown, priority: Priority): void {
+function report(options: ShardOptions, object: ApiObject, error: unknown, priority: Priority): void {
   const expected = error instanceof ApiError && error.reason !== 'InternalError';
-  const fields = { err: error, shard: name, kind, object: metadata.name, priority };
-  if (expected) log.info(fields, 'the round failed');
-  else log.error(fields, 'the round failed');
+  options.log[expected ? 'info' : 'error']({ ...fieldsOf(options, object), err: error, priority }, 'the round failed');
 }
 
 async function round(
-  { controller, refusals, failures }: Room,
+  { controller, alarms, rounds, refusals, failures }: Room,
   options: ShardOptions,
   seen: ApiObject,
+  visit: Visit,
   signal: AbortSignal,
 ): Promise<RoundEnd> {
   const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
-  const late = (): void => {
+  rounds.add(ending);
+  if (signal.aborted) ending.abort(signal.reason);
+  const inTime = alarms.set(ROUND_MS, () => {
+    visit.late();
     ending.abort(new ApiError('Timeout', 'the round took too long'));
-  };
-  const inTime = after(options.clock, ROUND_MS, late, signal);
+  });
   try {
     // The view may lag behind our own last write; deciding on that would only end in a Conflict.
-    const object = await options.client.get(controller.kind, keyOf(seen), both);
+    const object = await options.client.get(controller.kind, keyOf(seen), ending.signal);
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
-    const refused = refusals.get(traceOf(object));
-    const { authority, check } = options;
-    const given: Round = { authority: authority(), trace: traceOf(object), check, ...(refused !== undefined && { refused }) };
-    return await reconcile(controller, object, given, { ...options, refusals, failures, onStaleEpoch: options.raise }, both);
+    const trace = traceOf(object);
+    const refused = refusals.get(trace);
+    const given: Round = {
+      authority: { ...options.authority(), visit },
+      trace,
+      check: options.check,
+      ...(refused !== undefined && { refused }),
+    };
+    const log = childLog(options.log, fieldsOf(options, object));
+    return await reconcile(controller, object, given, { ...options, log, refusals, failures, onStaleEpoch: options.raise }, ending.signal);
   } finally {
-    await inTime();
-  }
-}
-
-function verdictOf(end: RoundEnd, queue: Queue, key: string, random: () => number): Verdict {
-  switch (end.end) {
-    case 'gone':
-      return { next: 'drop' };
-    case 'moved':
-    case 'stale': {
-      const over = queue.streakOf(key) - MAX_STREAK;
-      if (over < 0) return { next: 'again', priority: PRIORITY.change };
-      const ms = backoffMs(over + 1, random);
-      return { next: 'park', ms, why: 'it moves again and again and does not arrive', failed: false, quietMs: Math.min(ms, MAX_QUIET_MS) };
-    }
-    case 'failed':
-      return failed(end.why, end.retryAfterMs ?? 0, queue.failuresOf(key), random);
-    case 'settled': {
-      const ms = end.lookAgainMs ?? RESYNC_MS * (0.75 + random() / 2);
-      return { next: 'park', ms, why: end.waitsFor ?? 'settled', failed: false };
-    }
+    inTime();
+    rounds.delete(ending);
   }
 }

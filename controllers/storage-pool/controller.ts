@@ -13,12 +13,14 @@ import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
+import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { orphansOf } from '../runtime/orphans.ts';
-import { ask, changing, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import { ask, changing, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
+import { changedIn, declaredAnew } from '../runtime/trigger.ts';
 import { planStoragePool } from './plan.ts';
 import type { StoragePoolFacts } from './plan-facts.ts';
 import type { StoragePoolStep } from './plan.ts';
@@ -35,6 +37,9 @@ interface World {
   readonly hosts: View<Host>;
   readonly pools: View<StoragePool>;
   readonly volumes: View<Volume>;
+  /** By the pool that they are in, or name. */
+  readonly volumesByPool: ViewIndex<Volume>;
+  readonly volumesByUid: ViewIndex<Volume>;
 }
 
 /** The zone that a pool is in; undefined while something between is missing. */
@@ -43,8 +48,6 @@ function zoneOf({ zones, pods, hosts }: World, { spec: { scope } }: StoragePool)
   const zone = scope.zone ?? pods.get({ name: pod ?? '' })?.spec.zone;
   return zones.get({ name: zone ?? '' }) === undefined ? undefined : zone;
 }
-
-const usesPool = ({ spec, status }: Volume, pool: string): boolean => (status.pool ?? spec.storagePool) === pool;
 
 /** The strictest allocation of a pool and what it is in. */
 function allocationOf({ zones, pods, hosts }: World, { spec }: StoragePool): Allocation {
@@ -67,7 +70,7 @@ async function observe(
   signal: AbortSignal,
 ): Promise<StoragePoolFacts> {
   const { name } = pool.metadata;
-  const users = world.volumes.list().filter((volume) => usesPool(volume, name));
+  const users = world.volumesByPool.of(name);
   const scopeExists = zoneOf(world, pool) !== undefined;
   const leaves = pool.metadata.deletionTimestamp !== undefined && users.length === 0;
   // A pool that leaves is not asked: asking would open its session again.
@@ -79,6 +82,7 @@ async function observe(
           return serviceOf(session.driver.pool, 'pools').observe(looking(session, round), signal);
         }, signal);
   const seen = device?.known === true ? device.value.disks : [];
+  const listed = seen.flatMap(({ owner }) => owner?.uid ?? []);
   return {
     scopeExists,
     allocation: allocationOf(world, pool),
@@ -88,7 +92,7 @@ async function observe(
       .reduce((sum, { spec, status }) => sum + Math.max(bytesOf(spec.size), bytesOf(status.size ?? 0)), 0),
     users: users.map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`).sort(),
     // Read after the driver was asked: a disk that it lists was made for an object that the view has had time to see.
-    volumes: new Set(world.volumes.list().map(({ metadata }) => metadata.uid)),
+    volumes: new Set(listed.filter((uid) => world.volumesByUid.of(uid).length > 0)),
     installation: round.authority.installation,
     orphans: await orphansOf(client, VolumeKind, { named: pool.spec.collect, things: seen, round }, signal),
   };
@@ -110,12 +114,12 @@ export function storagePoolController({
   client,
   sessions,
 }: StoragePoolControllerOptions): Controller<StoragePool, StoragePoolFacts, StoragePoolStep, Planned<StoragePool['status']>> {
+  const volumes = views.of<Volume>(VolumeKind);
   const world: World = {
-    zones: views.of<Zone>(ZoneKind),
-    pods: views.of<Pod>(PodKind),
-    hosts: views.of<Host>(HostKind),
-    pools: views.of<StoragePool>(StoragePoolKind),
-    volumes: views.of<Volume>(VolumeKind),
+    ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts: views.of<Host>(HostKind) },
+    ...{ pools: views.of<StoragePool>(StoragePoolKind), volumes },
+    volumesByPool: indexView(volumes, ({ spec, status }) => [status.pool ?? spec.storagePool]),
+    volumesByUid: indexView(volumes, ({ metadata }) => [metadata.uid]),
   };
   const parts: Parts = { world, client, sessions };
   const inScope = (fits: (scope: StoragePool['spec']['scope']) => boolean): readonly ObjectKey[] =>
@@ -131,13 +135,20 @@ export function storagePoolController({
     kind: StoragePoolKind,
     finalizer: 'storage.lenticular.dev/pool',
     triggers: [
-      { kind: ZoneKind, keysOf: ({ metadata }) => inScope(({ zone }) => zone === metadata.name) },
-      { kind: PodKind, keysOf: ({ metadata }) => inScope(({ pod }) => pod === metadata.name) },
-      { kind: HostKind, keysOf: ({ metadata }) => inScope(({ host }) => host === metadata.name) },
-      { kind: VolumeKind, keysOf: (object) => ofVolume(object as unknown as Volume) },
+      { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ zone }) => zone === metadata.name) },
+      { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ pod }) => pod === metadata.name) },
+      { kind: HostKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ host }) => host === metadata.name) },
+      {
+        kind: VolumeKind,
+        matters: changedIn((object) => {
+          const { pool, size, volumeId } = (object as unknown as Volume).status;
+          return [pool, size, volumeId];
+        }),
+        keysOf: (object) => ofVolume(object as unknown as Volume),
+      },
     ],
     shardOf: (pool) => zoneOf(world, pool) ?? 'global',
-    endpointOf: ({ metadata }) => metadata.uid,
+    endpointOf,
     observe: (pool, round, signal) => observe(parts, pool, round, signal),
     plan: planStoragePool,
     take: (step, pool, round, signal) => take(parts, step, pool, round, signal),

@@ -3,27 +3,25 @@ import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine
 import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
-import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
-import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
-import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
-import { keyOf } from '../../client/client.ts';
-import type { Client, ObjectKey } from '../../client/client.ts';
-import type { Machine, StopCause } from '../../drivers/contract/machine.ts';
+import type { Client } from '../../client/client.ts';
+import type { Machine } from '../../drivers/contract/machine.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
-import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
-import { ask, checkIdentity, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
+import type { Controller, Round, Views } from '../runtime/controller.ts';
+import { ask, checkIdentity, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import { diskFacts } from './disk-facts.ts';
-import type { Adoptable, HostFact, VmFacts, VmStatus, VmStep } from './plan/facts.ts';
+import type { Adoptable, DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
 import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
+import { createLedger } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import { requestOf } from './plan/describe.ts';
 import { planVirtualMachine } from './plan.ts';
 import { takeStep } from './take.ts';
+import { triggersOf } from './triggers.ts';
 import { isItsTurn, mayLeave } from './turn.ts';
-import { adoptHostsIn, candidateOf, candidatesIn, placedIn, worldOf, zoneNameOf, zoneOffers } from './world.ts';
+import { adoptHostsIn, candidateOf, worldOf, zoneNameOf, zoneOffers } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VirtualMachineControllerOptions {
@@ -32,7 +30,7 @@ export interface VirtualMachineControllerOptions {
   readonly sessions: Sessions;
 }
 
-type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World };
+type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World; readonly ledger: Ledger };
 
 interface MachineFacts {
   readonly host?: HostFact;
@@ -103,28 +101,37 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   return { host: fact, machine: { known: true, value: machine }, capabilities, ...(adoptable !== undefined && { adoptable }) };
 }
 
-/** Machines that stopped by themselves are started where they were. */
-const STARTED_AGAIN: readonly StopCause[] = ['crashed', 'guest-shutdown', 'lease-expired'];
-
-/** The claims that a decision about a place has to respect. */
-async function claimsOn(world: World, vm: VirtualMachine, zone: string, asked: MachineFacts, evacuates: boolean, signal: AbortSignal) {
-  if (vm.status.host === undefined || evacuates) return placedIn(world, zone);
-  const machine = asked.machine?.known === true ? asked.machine : undefined;
+/** Where a VM might go, and who is beside it where it is. */
+async function roomFor(
+  { world, ledger }: Parts,
+  vm: VirtualMachine,
+  {
+    zone,
+    asked,
+    disks,
+    evacuates,
+  }: { readonly zone: string; readonly asked: MachineFacts; readonly disks: readonly DiskFact[]; readonly evacuates: boolean },
+  signal: AbortSignal,
+): Promise<Pick<VmFacts, 'room' | 'beside'>> {
+  const { metadata, spec, status } = vm;
+  if (status.host === undefined) return spec.running && metadata.deletionTimestamp === undefined ? { room: ledger.roomIn(zone) } : {};
+  const request = requestOf(vm, disks);
   if (isVerified(vm)) {
-    // Whether the place still fits is asked when somebody wants a start, and, for what must be kept apart, all the time.
-    const starts = vm.spec.running && machine?.value?.stopCause !== undefined && !STARTED_AGAIN.includes(machine.value.stopCause);
-    const apart = vm.spec.placement.antiAffinity.some(({ mode }) => mode === 'Required');
-    return starts || apart || isToRestart(vm) ? placedIn(world, zone) : [];
+    const beside = ledger.roomBeside(vm, request);
+    return { ...(beside !== undefined && { beside }), ...((evacuates || isToRestart(vm)) && { room: ledger.roomIn(zone) }) };
   }
-  if (machine === undefined || machine.value !== undefined) return [];
+  const absent = asked.machine?.known === true && asked.machine.value === undefined;
+  if (!absent) return {};
   // At or above our own claim: whoever claimed earlier is in the view.
-  await world.machines.reached(vm.metadata.resourceVersion, signal);
-  return placedIn(world, zone, vm);
+  await world.machines.reached(metadata.resourceVersion, signal);
+  const room = ledger.roomBefore(vm, request);
+  return room === undefined ? {} : { room };
 }
 
 async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<VmFacts> {
-  const { world, client } = parts;
+  const { world, client, ledger } = parts;
   const { metadata, spec, status } = vm;
+  ledger.read(vm);
   if (shardOf(world, vm) !== round.authority.shard) {
     throw new ApiError('Conflict', `VirtualMachine ${metadata.name} is decided about in another shard now`);
   }
@@ -132,13 +139,12 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const exists = zone !== undefined && world.zones.get({ name: zone }) !== undefined;
   const [asked, disks] = await Promise.all([askHost(parts, vm, round, signal), diskFacts(world, client, vm, signal)]);
   const evacuates = asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm);
-  const chooses = exists && (status.host === undefined || evacuates) && spec.running && metadata.deletionTimestamp === undefined;
+  const rooms = exists ? await roomFor(parts, vm, { zone, asked, disks, evacuates }, signal) : {};
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
     zones: zone === undefined ? zoneOffers(world, vm) : [],
-    candidates: chooses || (exists && isToRestart(vm)) ? candidatesIn(world, zone) : [],
+    ...rooms,
     ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
-    placed: exists ? await claimsOn(world, vm, zone, asked, evacuates, signal) : [],
     ...asked,
     disks,
     ...(evacuates && { evacuates }),
@@ -146,21 +152,13 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   };
 }
 
-/** VMs that a change of another object may matter to. */
-function triggersOf(world: World): readonly Trigger[] {
-  const those = (fits: (vm: VirtualMachine) => boolean): readonly ObjectKey[] => world.machines.list().filter(fits).map(keyOf);
-  const waits = ({ status }: VirtualMachine): boolean =>
-    status.conditions.some(({ type, status: is }) => type === 'Ready' && is !== 'True');
-  const waiting = (): readonly ObjectKey[] => those((vm) => vm.status.host === undefined && waits(vm));
-  const listing = ({ metadata }: ApiObject): readonly ObjectKey[] =>
-    those((vm) => vm.metadata.namespace === metadata.namespace && vm.spec.disks.some(({ volume }) => volume === metadata.name));
-  return [
-    { kind: VolumeKind, keysOf: listing },
-    { kind: HostKind, keysOf: ({ metadata: { name } }) => [...those(({ status }) => status.host === name), ...waiting()] },
-    { kind: StoragePoolKind, keysOf: () => those(waits) },
-    { kind: PodKind, keysOf: () => those(waits) },
-    { kind: ZoneKind, keysOf: () => those(waits) },
-  ];
+/** Plans, and tells the ledger what is about to be published. */
+function decide(ledger: Ledger, vm: VirtualMachine, facts: VmFacts): VmPlan {
+  const plan = planVirtualMachine(vm, facts);
+  const { host, placementEpoch: epoch = 0 } = plan.status;
+  const looked = vm.status.host === undefined && facts.room !== undefined && facts.disks.every(({ pool }) => pool !== undefined);
+  ledger.decided(vm, { epoch, ...(host !== undefined && { host }), ...(looked && { request: requestOf(vm, facts.disks) }) });
+  return plan;
 }
 
 /** Places, makes, starts, keeps, stops and deletes virtual machines. */
@@ -170,15 +168,20 @@ export function virtualMachineController({
   sessions,
 }: VirtualMachineControllerOptions): Controller<VirtualMachine, VmFacts, VmStep, VmStatus> {
   const world = worldOf(views);
-  const parts: Parts = { world, client, sessions };
+  const ledger = createLedger(world);
+  const parts: Parts = { world, client, sessions, ledger };
   return {
     kind: VirtualMachineKind,
     finalizer: 'compute.lenticular.dev/machine',
     triggers: triggersOf(world),
     shardOf: (vm) => shardOf(world, vm),
-    endpointOf: ({ status }) => world.hosts.get({ name: status.host ?? '' })?.metadata.uid,
+    endpointOf({ status }) {
+      const host = world.hosts.get({ name: status.host ?? '' });
+      return host && endpointOf(host);
+    },
     observe: (vm, round, signal) => observe(parts, vm, round, signal),
-    plan: planVirtualMachine,
+    plan: (vm, facts) => decide(ledger, vm, facts),
+    follow: (wake) => ledger.follow(wake),
     async take(step, vm, round, signal) {
       await takeStep(step, { world, sessions, vm, round, cause: step.do }, signal);
     },

@@ -23,6 +23,12 @@ function allocationOf({ pods, zones, hosts }: World, { spec }: StoragePool): All
   return strictestAllocation([spec, ...[host, pod, zone].flatMap((parent) => parent?.spec ?? [])].map(({ allocation }) => allocation));
 }
 
+/** Whether nothing is known to be in the way of a volume: what it does at each moment is its own to say. */
+function isOnItsWay(volume: Volume): boolean {
+  const ready = conditionOf(volume, 'Ready');
+  return conditionOf(volume, 'Reconciling')?.status === 'True' || ready === undefined || ready.reason === 'Pending';
+}
+
 /** Why a volume cannot be attached to a VM now; undefined: its claim names the VM at its placement. */
 function blockedBy(world: World, vm: VirtualMachine, name: string, volume: Volume | undefined): Blocked | undefined {
   if (volume === undefined) return { reason: 'VolumeNotFound', message: `there is no Volume ${name}` };
@@ -32,7 +38,7 @@ function blockedBy(world: World, vm: VirtualMachine, name: string, volume: Volum
     return { reason: 'VolumeClaimed', message: `Volume ${name} is claimed by VirtualMachine ${claim.virtualMachine}` };
   }
   if (claim === undefined && ready?.status !== 'True') {
-    return { reason: 'VolumeNotReady', message: `Volume ${name} is not ready: ${ready?.message ?? 'nobody has looked at it yet'}` };
+    return { reason: 'VolumeNotReady', message: `Volume ${name} is not ready${isOnItsWay(volume) ? ' yet' : `: ${ready?.message ?? ''}`}` };
   }
   if (ready?.reason === 'Missing') return { reason: 'VolumeNotReady', message: `Volume ${name}: ${ready.message}` };
   if (claim?.placementEpoch !== vm.status.placementEpoch || claim?.host !== vm.status.host) {

@@ -3,16 +3,16 @@ import type { Machine } from '../../drivers/contract/machine.ts';
 import type { VmStep } from './plan/facts.ts';
 import { macOf } from './plan/mac.ts';
 import { planVirtualMachine } from './plan.ts';
-import { GIB, vm, candidate, neighbour, machine, known, facts, claims, started, stamped } from './plan/test-rows.ts';
+import { among, beside, GIB, vm, candidate, neighbour, machine, known, facts, claims, started, stamped } from './plan/test-rows.ts';
 
 describe('planVirtualMachine', () => {
   test('a placement raises the epoch, so that the driver knows it from an earlier one', () => {
-    const { status } = planVirtualMachine(vm({ status: { placementEpoch: 4 } }), facts({ candidates: [candidate] }));
+    const { status } = planVirtualMachine(vm({ status: { placementEpoch: 4 } }), facts());
     expect(status).toMatchObject({ host: 'host-1', placementEpoch: 5 });
   });
 
   test('a withdrawn claim keeps its epoch, so that the next one is higher', () => {
-    const { status } = planVirtualMachine(vm({ status: claims }), facts({ ...known(), placed: [neighbour] }));
+    const { status } = planVirtualMachine(vm({ status: claims }), facts({ ...known(), ...among([candidate], [neighbour]) }));
     expect(status.host).toBeUndefined();
     expect(status.placementEpoch).toBe(1);
   });
@@ -121,8 +121,9 @@ test('every VM settles: following the plan reaches a plan without steps, and a d
       let object = vm({ spec, deleting, status: now ? started : {} });
       for (let round = 0; round < 16; round += 1) {
         const at = hosts.find(({ name }) => name === object.status.host);
-        const there = at === undefined ? { host: undefined as never } : { host: { candidate: at, hostId: 'h-1' }, ...known(now) };
-        const plan = planVirtualMachine(object, facts({ candidates: hosts, ...there }));
+        const there =
+          at === undefined ? { host: undefined as never } : { host: { candidate: at, hostId: 'h-1' }, ...known(now), ...beside([], at) };
+        const plan = planVirtualMachine(object, facts({ ...among(hosts), ...there }));
         for (const step of plan.steps) now = after(step, now, plan.status.placementEpoch ?? 0);
         if (plan.afterSteps !== undefined && now !== undefined) return false;
         const status = stamped(plan.afterSteps ?? plan.status);

@@ -110,7 +110,13 @@ function permitted(vm: VirtualMachine, { host, refused }: VmFacts, conclusion: C
   return { ...without, status: 'False', reason: 'Refused', message: refused.message, also: 'stalled', steps: steps.slice(0, at) };
 }
 
+/** Stages in which no call was made for the VM: until a step is taken, nothing keeps its object. */
+const UNMADE: ReadonlySet<Stage> = new Set(['Homeless', 'Unplaced', 'Unverified']);
+
 /** Decides what one VM needs next. Pure: the same VM and facts give the same plan. */
 export function planVirtualMachine(vm: VirtualMachine, facts: VmFacts): VmPlan {
-  return say(vm, facts, permitted(vm, facts, PLANNERS[stageOf(vm, facts)](vm, facts)));
+  const stage = stageOf(vm, facts);
+  const conclusion = permitted(vm, facts, PLANNERS[stage](vm, facts));
+  const unmade = UNMADE.has(stage) && (conclusion.steps ?? []).length === 0;
+  return say(vm, facts, { ...(unmade && { finalizer: 'none' }), ...conclusion });
 }

@@ -1,33 +1,34 @@
-import { sharing } from './schedule-filter.ts';
-import type { Free, HostCandidate, PlacedMachine, PlacementRequest } from './schedule-facts.ts';
+import type { Columns, Neighbours, PlacementRequest, Room, Size } from './schedule-facts.ts';
 
-/** How empty a host stays with the VM on it: the share of what it has that is left, of the scarcer of CPUs and memory; 0 to 1. */
-export function emptiness({ cpus, memoryBytes }: Free, request: PlacementRequest, { allocatable }: HostCandidate): number {
-  const left = (free: number, wanted: number, all: number): number => (all === 0 ? 0 : (free - wanted) / all);
-  return Math.min(left(cpus, request.cpus, allocatable.cpus), left(memoryBytes, request.memoryBytes, allocatable.memoryBytes));
+const share = (left: number, all: number): number => (all === 0 ? 0 : left / all);
+
+/** How empty the host at an index stays with the VM on it: the share of what it has that is left, of the scarcer of CPUs and memory; 0 to 1. */
+export function emptiness({ cpus, memoryBytes, freeCpus, freeMemoryBytes }: Columns, index: number, wanted: Size): number {
+  return Math.min(
+    share((freeCpus[index] ?? 0) - wanted.cpus, cpus[index] ?? 0),
+    share((freeMemoryBytes[index] ?? 0) - wanted.memoryBytes, memoryBytes[index] ?? 0),
+  );
 }
 
-/** An order of hosts, the best first: few preferences broken, then by strategy, then by name. */
-export function compareHosts(
-  request: PlacementRequest,
-  free: ReadonlyMap<string, Free>,
-  placed: readonly PlacedMachine[],
-): (one: HostCandidate, other: HostCandidate) => number {
+/** How a request rates the host at an index: the fewest broken preferences first, then the lowest rank. */
+export interface Score {
+  readonly broken: (index: number) => number;
+  readonly rank: (index: number) => number;
+}
+
+const nothing = (): number => 0;
+
+/** The score of a request in a room. */
+export function scoreOf(request: PlacementRequest, { hosts, columns }: Room, neighbours: Neighbours): Score {
   const { antiAffinity, strategy } = request.placement;
   const preferred = antiAffinity.filter(({ mode }) => mode === 'Preferred');
   const direction = { Spread: -1, Pack: 1, FirstFit: 0 }[strategy];
-  const scores = new Map<string, readonly [broken: number, rank: number]>();
-  const scoreOf = (host: HostCandidate): readonly [number, number] => {
-    const known = scores.get(host.name);
-    if (known !== undefined) return known;
-    const broken = preferred.reduce((sum, rule) => sum + sharing(request, rule, host, placed), 0);
-    const score = [broken, direction * emptiness(free.get(host.name) ?? host.allocatable, request, host)] as const;
-    scores.set(host.name, score);
-    return score;
+  const broken = (index: number): number => {
+    const host = hosts[index];
+    return host === undefined ? 0 : preferred.reduce((sum, rule) => sum + neighbours.sharing(rule, host), 0);
   };
-  return (one, other) => {
-    const [broken, rank] = scoreOf(one);
-    const [otherBroken, otherRank] = scoreOf(other);
-    return broken - otherBroken || rank - otherRank || (one.name < other.name ? -1 : 1);
+  return {
+    broken: preferred.length === 0 ? nothing : broken,
+    rank: direction === 0 ? nothing : (index) => direction * emptiness(columns, index, request),
   };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { schedule } from './schedule.ts';
+import { roomOf } from './schedule-room.ts';
 import type { HostCandidate, PlacedMachine, PlacementRequest } from './schedule-facts.ts';
 
 const GIB = 2 ** 30;
@@ -14,7 +15,7 @@ function host(name: string, more: Partial<HostCandidate> = {}): HostCandidate {
 
 function request(placement: Partial<PlacementRequest['placement']> = {}, more: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
-    ...{ uid: 'm-1', namespace: 'default', cpus: 2, memoryBytes: 4 * GIB, capabilities: ['machine.boot-disk'], pools: [] },
+    ...{ uid: 'm-1', namespace: 'default', labels: {}, cpus: 2, memoryBytes: 4 * GIB, capabilities: ['machine.boot-disk'], pools: [] },
     placement: { antiAffinity: [], strategy: 'Spread', ...placement },
     ...more,
   };
@@ -23,6 +24,7 @@ function request(placement: Partial<PlacementRequest['placement']> = {}, more: P
 function machine(uid: string, on: string, more: Partial<PlacedMachine> = {}): PlacedMachine {
   return {
     ...{ uid, namespace: 'default', labels: { app: 'web' }, host: on, pod: 'rack-1', zone: 'zone-1', cpus: 4, memoryBytes: 8 * GIB },
+    keepsOff: [],
     ...more,
   };
 }
@@ -130,7 +132,34 @@ const REFUSED: readonly Refused[] = [
     hosts: [host('a')],
     placed: [machine('x', 'a')],
     request: request(apart('Required', 'Pod')),
-    message: '0 of 1 host fits: 1 is kept apart by antiAffinity',
+    message: '0 of 1 host fits: 1 shares with app=web in its pod',
+  },
+  {
+    hosts: BOTH,
+    placed: [machine('x', 'a'), machine('y', 'b', { labels: { app: 'db', tier: 'x' } })],
+    request: request({
+      antiAffinity: [
+        ...apart('Required').antiAffinity,
+        {
+          topology: 'Host',
+          mode: 'Required',
+          labelSelector: {
+            matchLabels: { app: 'db' },
+            matchExpressions: [
+              { key: 'tier', operator: 'In', values: ['x', 'y'] },
+              { key: 'old', operator: 'DoesNotExist' },
+            ],
+          },
+        },
+      ],
+    }),
+    message: '0 of 2 hosts fit: 1 shares with app=db,tier in (x,y),!old, 1 shares with app=web',
+  },
+  {
+    hosts: [host('a')],
+    placed: [machine('x', 'a', { keepsOff: apart('Required').antiAffinity })],
+    request: request({}, { labels: { app: 'web' } }),
+    message: '0 of 1 host fits: 1 has a VM that must not share with it',
   },
   {
     hosts: [host('a')],
@@ -141,18 +170,46 @@ const REFUSED: readonly Refused[] = [
 
 describe('schedule', () => {
   test.each(ROWS)('$why', ({ hosts, placed = [], request: asked = request(), goes }) => {
-    expect(schedule(asked, hosts, placed)).toEqual({ host: goes });
+    expect(schedule(asked, roomOf(hosts, placed, asked.uid))).toMatchObject({ host: goes, unsupported: false });
   });
 
   test.each(REFUSED)('says why nothing fits: $message', ({ hosts, placed = [], request: asked = request(), message }) => {
-    expect(schedule(asked, hosts, placed)).toEqual({ message, unsupported: false });
+    expect(schedule(asked, roomOf(hosts, placed))).toMatchObject({ message, unsupported: false });
   });
 
   test('what no host can do at all is told apart from what is full', () => {
     const protocol = request({}, { pools: [{ scope: { zone: 'zone-1' }, protocols: ['nbd'] }] });
-    expect(schedule(protocol, BOTH, [])).toMatchObject({ unsupported: true });
+    expect(schedule(protocol, roomOf(BOTH, []))).toMatchObject({ unsupported: true });
     const bridge = request({}, { capabilities: ['machine.interface.bridge'] });
-    expect(schedule(bridge, BOTH, [])).toEqual({ unsupported: true, message: '0 of 2 hosts fit: 2 cannot do what is declared' });
+    expect(schedule(bridge, roomOf(BOTH, []))).toMatchObject({
+      unsupported: true,
+      message: '0 of 2 hosts fit: 2 cannot do what is declared',
+    });
+  });
+
+  test('says of a decision why this host, and why not the others, with their names where there is room for them', () => {
+    const hosts = [host('a'), host('b'), ...['c', 'd', 'e', 'f', 'g', 'h', 'i'].map((name) => host(name, { ready: false }))];
+    const spread = schedule(request(), roomOf(hosts, [machine('x', 'a')]));
+    expect(spread.message).toBe('on Host b, the emptiest of 2 that fit; 7 do not: 7 are not ready');
+    expect(spread.detail).toBe('on Host b, the emptiest of 2 that fit; 7 do not: 7 are not ready (c, d, e, f, g and 2 more)');
+    expect(schedule(request({ strategy: 'Pack' }), roomOf([host('a'), host('b', { allocation: 'Cordoned' })], [])).message).toBe(
+      'on Host a, the only one that fits; 1 does not: 1 is cordoned',
+    );
+    expect(schedule(request({ strategy: 'FirstFit' }), roomOf(BOTH, [])).message).toBe('on Host a, the first of 2 that fit');
+    const refused = schedule(request({}, { memoryBytes: 65 * GIB }), roomOf(hosts, []));
+    expect(refused.detail).toBe('0 of 9 hosts fit: 7 are not ready (c, d, e, f, g and 2 more), 2 have too little memory (a and b)');
+  });
+
+  test('what is said is bounded, however long names and selectors are', () => {
+    const long = Array.from({ length: 8 }, (_, index) => ({
+      ...{ topology: 'Host' as const, mode: 'Required' as const },
+      labelSelector: { matchLabels: { [`k${index}`]: 'v'.repeat(63) } },
+    }));
+    const hosts = Array.from({ length: 64 }, (_, index) => host(`${'h'.repeat(250)}${index}`));
+    const placed = hosts.map(({ name }, index) => machine(name, name, { labels: { [`k${index % 8}`]: 'v'.repeat(63) } }));
+    const { message, detail } = schedule(request({ antiAffinity: long }), roomOf(hosts, placed));
+    expect(message).toContain('0 of 64 hosts fit: 8 share with k0=');
+    expect([message.length, detail.length]).toEqual([600, 1000]);
   });
 
   test('no sequence of placements gives out more than there is, and the order of hosts does not matter', () => {
@@ -164,8 +221,8 @@ describe('schedule', () => {
         const placed: PlacedMachine[] = [];
         wanted.forEach(({ cpus, gib }, index) => {
           const asked = request({ strategy: by }, { uid: `m-${index}`, cpus, memoryBytes: gib * GIB });
-          const choice = schedule(asked, hosts, placed);
-          expect(schedule(asked, [...hosts].reverse(), placed)).toEqual(choice);
+          const choice = schedule(asked, roomOf(hosts, placed));
+          expect(schedule(asked, roomOf([...hosts].reverse(), placed))).toEqual(choice);
           if (choice.host !== undefined) placed.push(machine(`m-${index}`, choice.host, { cpus, memoryBytes: gib * GIB }));
         });
         for (const { name, allocatable } of hosts) {

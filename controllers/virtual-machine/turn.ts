@@ -11,11 +11,11 @@ export function mayLeave({ metadata, spec, status }: VirtualMachine): boolean {
 }
 
 /** Whether it is this VM's turn to leave its host: in the order of uids, where those that have nowhere to go keep nobody waiting. */
-export function isItsTurn({ machines }: World, vm: VirtualMachine): boolean {
+export function isItsTurn({ machinesOn }: World, vm: VirtualMachine): boolean {
   const waits = ({ status }: VirtualMachine): boolean =>
     status.conditions.some(({ type, reason }) => type === 'Scheduled' && reason === 'NoCapacity');
-  const earlier = machines
-    .list()
-    .filter((other) => other.status.host === vm.status.host && other.metadata.uid < vm.metadata.uid && mayLeave(other) && !waits(other));
+  const earlier = machinesOn
+    .of(vm.status.host ?? '')
+    .filter((other) => other.metadata.uid < vm.metadata.uid && mayLeave(other) && !waits(other));
   return earlier.length < AT_ONCE;
 }

@@ -7,17 +7,17 @@ import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { strictestAllocation } from '../../apis/meta/allocation.ts';
-import { amountsOf } from '../../apis/meta/amounts.ts';
+import { allocatableOf, amountsOf } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Views } from '../runtime/controller.ts';
 import type { ZoneOffer } from './plan/facts.ts';
-import { isVerified } from './plan/verified.ts';
-import type { HostCandidate, PlacedMachine } from './schedule-facts.ts';
+import type { HostCandidate } from './schedule-facts.ts';
 
 /** The objects that VMs depend on. */
 export interface World {
@@ -27,17 +27,21 @@ export interface World {
   readonly pools: View<StoragePool>;
   readonly volumes: View<Volume>;
   readonly machines: View<VirtualMachine>;
+  /** VMs by the host that they have or claim. */
+  readonly machinesOn: ViewIndex<VirtualMachine>;
 }
 
 /** The views of everything that the planner's facts come from. */
 export function worldOf(views: Views): World {
+  const machines = views.of<VirtualMachine>(VirtualMachineKind);
   return {
     zones: views.of<Zone>(ZoneKind),
     pods: views.of<Pod>(PodKind),
     hosts: views.of<Host>(HostKind),
     pools: views.of<StoragePool>(StoragePoolKind),
     volumes: views.of<Volume>(VolumeKind),
-    machines: views.of<VirtualMachine>(VirtualMachineKind),
+    machines,
+    machinesOn: indexView(machines, ({ status }) => [status.host]),
   };
 }
 
@@ -60,7 +64,8 @@ export function candidateOf({ pods, zones }: World, { metadata, spec, status }: 
   if (pod === undefined) return undefined;
   const zone = zones.get({ name: pod.spec.zone });
   const parents = [pod.spec.allocation, ...(zone === undefined ? [] : [zone.spec.allocation])];
-  const { cpus, memoryBytes } = amountsOf(status.allocatable);
+  const { cpus, memoryBytes } = amountsOf(status.capacity);
+  const { cpuPercent, memoryPercent } = pod.spec.overcommit;
   return {
     name: metadata.name,
     pod: spec.pod,
@@ -71,38 +76,12 @@ export function candidateOf({ pods, zones }: World, { metadata, spec, status }: 
     deleting: metadata.deletionTimestamp !== undefined,
     allocation: strictestAllocation([spec.allocation, ...parents]),
     capabilities: status.capabilities ?? [],
-    realCpus: status.capacity?.cpus ?? 0,
-    allocatable: { cpus, memoryBytes },
+    realCpus: cpus,
+    allocatable: {
+      cpus: allocatableOf(cpus, spec.reserved.cpus, cpuPercent),
+      memoryBytes: allocatableOf(memoryBytes, bytesOf(spec.reserved.memory), memoryPercent),
+    },
   };
-}
-
-/** All hosts of a zone. */
-export function candidatesIn(world: World, zone: string): readonly HostCandidate[] {
-  const all = world.hosts.list().flatMap((host) => candidateOf(world, host) ?? []);
-  return all.filter((host) => host.zone === zone);
-}
-
-/** VMs that have a place in the zone; with `before`, those whose claims come before that VM's. */
-export function placedIn({ machines, hosts, pods }: World, zone: string, before?: VirtualMachine): readonly PlacedMachine[] {
-  const mine = before === undefined ? undefined : BigInt(before.metadata.resourceVersion);
-  const comes = (vm: VirtualMachine): boolean => mine === undefined || isVerified(vm) || BigInt(vm.metadata.resourceVersion) < mine;
-  return machines.list().flatMap((vm): PlacedMachine[] => {
-    const { metadata, spec, status } = vm;
-    if (status.host === undefined || status.zone !== zone || !comes(vm)) return [];
-    const pod = hosts.get({ name: status.host })?.spec.pod ?? '';
-    return [
-      {
-        uid: metadata.uid,
-        namespace: metadata.namespace ?? '',
-        labels: metadata.labels ?? {},
-        host: status.host,
-        pod,
-        zone: pods.get({ name: pod })?.spec.zone ?? zone,
-        cpus: spec.cpus,
-        memoryBytes: bytesOf(spec.memory),
-      },
-    ];
-  });
 }
 
 /** The zone of a pool's scope. */

@@ -13,12 +13,17 @@ import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
+import { cacheKey } from '../../client/reflector.ts';
+import { indexView } from '../../client/view-index.ts';
+import type { ViewChange } from '../../client/view.ts';
+import { bytesOf } from '../../apis/meta/quantity.ts';
+import { changedIn, declaredAnew, states } from '../runtime/trigger.ts';
 import type { DiskService, Operation } from '../../drivers/contract/disk.ts';
 import type { Disk } from '../../drivers/contract/disk.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import type { OpenSession, Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
-import { ask, changing, checkIdentity, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
+import { ask, changing, checkIdentity, endpointOf, looking, openEndpoint, ownerOf, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
@@ -188,31 +193,52 @@ async function take({ world, sessions }: Parts, step: VolumeStep, volume: Volume
   await perform(step, session, volume, round, signal);
 }
 
+/** No pool has this name. */
+const ANY_POOL = '*';
+
+/** What of a pool its volumes act on; how much is promised of it is summed up from the volumes themselves. */
+function capacityAndStates(object: ApiObject): unknown {
+  const pool = object as unknown as StoragePool;
+  return [pool.status.capacity, states(pool)];
+}
+
+/** What of a host may end a claim: who answers, what proves it dead, and what is there of VMs that are gone. */
+function whatHolds(object: ApiObject): unknown {
+  const host = object as unknown as Host;
+  const { hostId, fence, unmanaged } = host.status;
+  return [hostId, fence, unmanaged, states(host)];
+}
+
+/** Whether less of a pool is promised than before: what waits for room may have it. */
+function isFreed({ old, object }: ViewChange<ApiObject>): boolean {
+  const promisedOf = (pool: ApiObject): number => bytesOf((pool as unknown as StoragePool).status.provisioned ?? 0);
+  return old !== undefined && object !== undefined && promisedOf(object) < promisedOf(old);
+}
+
 /** Volumes that a change of another object may matter to. */
 function dependents(
   world: World,
-): Record<'ofPool' | 'ofHost' | 'ofMachine' | 'ofVolume' | 'waiting', (object: ApiObject) => readonly ObjectKey[]> {
+): Record<'ofPool' | 'waitingFor' | 'ofHost' | 'ofMachine' | 'ofVolume' | 'waiting', (object: ApiObject) => readonly ObjectKey[]> {
   const those = (fits: (volume: Volume) => boolean): readonly ObjectKey[] => world.volumes.list().filter(fits).map(keyOf);
+  const inPool = indexView(world.volumes, ({ spec, status }) => [status.pool ?? spec.storagePool ?? ANY_POOL]);
+  const heldOn = indexView(world.volumes, ({ status }) => [status.claim?.host]);
+  const heldBy = indexView(world.volumes, ({ status }) => [status.claim?.uid]);
   const isReady = ({ status }: Volume): boolean => status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
   return {
-    ofPool: ({ metadata: { name } }) =>
-      those(
-        (volume) => (volume.status.pool ?? volume.spec.storagePool ?? name) === name && (!isReady(volume) || volume.status.pool === name),
-      ),
-    ofHost: ({ metadata: { name } }) => those(({ status }) => status.claim?.host === name),
+    ofPool: ({ metadata: { name } }) => [...inPool.of(name), ...inPool.of(ANY_POOL)].map(keyOf),
+    waitingFor: ({ metadata: { name } }) => [...inPool.of(name), ...inPool.of(ANY_POOL)].filter((volume) => !isReady(volume)).map(keyOf),
+    ofHost: ({ metadata: { name } }) => heldOn.of(name).map(keyOf),
     ofMachine: (object) => {
       const { metadata, spec } = object as unknown as VirtualMachine;
       const listed = spec.disks.map(({ volume }) => ({ namespace: metadata.namespace ?? '', name: volume }));
-      return [
-        ...listed.filter((key) => world.volumes.get(key) !== undefined),
-        ...those(({ status }) => status.claim?.uid === metadata.uid),
-      ];
+      return [...listed.filter((key) => world.volumes.get(key) !== undefined), ...heldBy.of(metadata.uid).map(keyOf)];
     },
     ofVolume: (object) => {
       const { metadata, spec } = object as unknown as Volume;
       const from = spec.source?.volume;
       const source = from === undefined ? [] : [{ namespace: metadata.namespace ?? '', name: from }];
-      return [...source, ...those((other) => other.spec.source?.volume === metadata.name && other.status.volumeId === undefined)];
+      const fed = world.volumesBySource.of(cacheKey(metadata)).filter(({ status }) => status.volumeId === undefined);
+      return [...source, ...fed.map(keyOf)];
     },
     waiting: () => those((volume) => !isReady(volume)),
   };
@@ -226,20 +252,24 @@ export function volumeController({
 }: VolumeControllerOptions): Controller<Volume, VolumeFacts, VolumeStep, VolumeStatus> {
   const world = worldOf(views);
   const parts: Parts = { world, client, sessions };
-  const { ofPool, ofHost, ofMachine, ofVolume, waiting } = dependents(world);
+  const { ofPool, waitingFor, ofHost, ofMachine, ofVolume, waiting } = dependents(world);
   return {
     kind: VolumeKind,
     finalizer: 'storage.lenticular.dev/disk',
     triggers: [
-      { kind: StoragePoolKind, keysOf: ofPool },
-      { kind: HostKind, keysOf: ofHost },
+      { kind: StoragePoolKind, matters: changedIn(capacityAndStates), keysOf: ofPool },
+      { kind: StoragePoolKind, matters: isFreed, keysOf: waitingFor },
+      { kind: HostKind, matters: changedIn(whatHolds), keysOf: ofHost },
       { kind: VirtualMachineKind, keysOf: ofMachine },
       { kind: VolumeKind, keysOf: ofVolume },
-      { kind: ZoneKind, keysOf: waiting },
-      { kind: PodKind, keysOf: waiting },
+      { kind: ZoneKind, matters: declaredAnew, keysOf: waiting },
+      { kind: PodKind, matters: declaredAnew, keysOf: waiting },
     ],
     shardOf: (volume) => shardOf(world, volume),
-    endpointOf: ({ spec, status }) => world.pools.get({ name: status.pool ?? spec.storagePool ?? '' })?.metadata.uid,
+    endpointOf({ spec, status }) {
+      const pool = world.pools.get({ name: status.pool ?? spec.storagePool ?? '' });
+      return pool && endpointOf(pool);
+    },
     observe: (volume, round, signal) => observe(parts, volume, round, signal),
     plan: planVolume,
     take: (step, volume, round, signal) => take(parts, step, volume, round, signal),

@@ -7,12 +7,15 @@ import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import { NOTHING } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { selects } from '../../apis/meta/selector.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
+import { cacheKey } from '../../client/reflector.ts';
+import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Views } from '../runtime/controller.ts';
 import type { PoolFact, Source, VolumeFacts } from './plan-facts.ts';
@@ -25,17 +28,34 @@ export interface World {
   readonly pools: View<StoragePool>;
   readonly volumes: View<Volume>;
   readonly machines: View<VirtualMachine>;
+  /** By `namespace/name` of each volume that they list. */
+  readonly machinesByVolume: ViewIndex<VirtualMachine>;
+  /** By `namespace/name` of the volume that they are filled from. */
+  readonly volumesBySource: ViewIndex<Volume>;
+  /** Bytes promised to the volumes of a pool. */
+  readonly promised: ViewSum;
+  /** Volumes by the pool that they claim room in, before the first call that makes their disk. */
+  readonly claiming: ViewIndex<Volume>;
 }
 
 /** The views of everything that the planner's facts come from. */
 export function worldOf(views: Views): World {
+  const volumes = views.of<Volume>(VolumeKind);
+  const machines = views.of<VirtualMachine>(VirtualMachineKind);
   return {
-    zones: views.of<Zone>(ZoneKind),
-    pods: views.of<Pod>(PodKind),
-    hosts: views.of<Host>(HostKind),
-    pools: views.of<StoragePool>(StoragePoolKind),
-    volumes: views.of<Volume>(VolumeKind),
-    machines: views.of<VirtualMachine>(VirtualMachineKind),
+    ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts: views.of<Host>(HostKind) },
+    ...{ pools: views.of<StoragePool>(StoragePoolKind), volumes, machines },
+    machinesByVolume: indexView(machines, ({ metadata: { namespace = '' }, spec }) =>
+      spec.disks.map(({ volume }) => cacheKey({ namespace, name: volume })),
+    ),
+    volumesBySource: indexView(volumes, ({ metadata: { namespace = '' }, spec: { source } }) => [
+      source?.volume === undefined ? undefined : cacheKey({ namespace, name: source.volume }),
+    ]),
+    promised: sumView(volumes, (volume) => {
+      const { pool } = volume.status;
+      return pool === undefined ? undefined : { key: pool, amounts: { ...NOTHING, storageBytes: promisedTo(volume) } };
+    }),
+    claiming: indexView(volumes, (volume) => [isVerified(volume) ? undefined : volume.status.pool]),
   };
 }
 
@@ -66,14 +86,16 @@ function isVerified(volume: Volume): boolean {
   return volumeId !== undefined || operation !== undefined || ['Creating', 'Adopting'].includes(conditionOf(volume, 'Ready')?.reason ?? '');
 }
 
+const promisedTo = ({ spec, status }: Volume): number => Math.max(bytesOf(spec.size), bytesOf(status.size ?? 0));
+
 /** Bytes promised to the volumes of a pool that come before this one: of two claims that do not fit, the later one sees the earlier. */
-function promisedBefore({ volumes }: World, { metadata, status }: Volume, pool: string): number {
+function promisedBefore({ promised, claiming, volumes }: World, { metadata, status }: Volume, pool: string): number {
   const mine = BigInt(metadata.resourceVersion);
-  const earlier = (other: Volume): boolean => status.pool !== pool || isVerified(other) || BigInt(other.metadata.resourceVersion) < mine;
-  return volumes
-    .list()
-    .filter((other) => other.status.pool === pool && other.metadata.uid !== metadata.uid && earlier(other))
-    .reduce((sum, other) => sum + Math.max(bytesOf(other.spec.size), bytesOf(other.status.size ?? 0)), 0);
+  const shown = volumes.get({ namespace: metadata.namespace ?? '', name: metadata.name });
+  const own = shown?.metadata.uid === metadata.uid && shown.status.pool === pool ? [shown] : [];
+  const isLater = (other: Volume): boolean => other.metadata.uid !== metadata.uid && BigInt(other.metadata.resourceVersion) >= mine;
+  const later = status.pool === pool ? claiming.of(pool).filter(isLater) : [];
+  return [...own, ...later].reduce((left, other) => left - promisedTo(other), promised.of(pool).amounts.storageBytes);
 }
 
 /** What a volume needs to know of a pool, from objects alone. */
@@ -107,11 +129,10 @@ export function offersFor({ pools }: World, { spec }: Volume): readonly StorageP
 }
 
 /** VMs with a verified placement that list the volume, oldest first. */
-export function wantingOf({ machines, hosts }: World, { metadata }: Volume): VolumeFacts['wanting'] {
+export function wantingOf({ machinesByVolume, hosts }: World, { metadata }: Volume): VolumeFacts['wanting'] {
   const age = (vm: VirtualMachine): string => `${vm.metadata.creationTimestamp} ${vm.metadata.uid}`;
-  return machines
-    .list()
-    .filter((vm) => vm.metadata.namespace === metadata.namespace && vm.spec.disks.some(({ volume }) => volume === metadata.name))
+  return machinesByVolume
+    .of(cacheKey(metadata))
     .filter((vm) => vm.metadata.deletionTimestamp === undefined && conditionOf(vm, 'Scheduled')?.status === 'True')
     .sort((one, other) => (age(one) < age(other) ? -1 : 1))
     .flatMap((vm) => {
@@ -132,16 +153,12 @@ export function claimHolds({ machines }: World, { metadata, status: { claim } }:
 }
 
 /** A volume that is being filled from this one. */
-export function clonedBy({ volumes }: World, { metadata }: Volume): string | undefined {
-  const copying = volumes
-    .list()
+export function clonedBy({ volumesBySource }: World, { metadata }: Volume): string | undefined {
+  const copying = volumesBySource
+    .of(cacheKey(metadata))
     .find(
-      ({ metadata: { namespace }, spec, status }) =>
-        namespace === metadata.namespace &&
-        spec.source?.volume === metadata.name &&
-        status.operation !== undefined &&
-        status.volumeId === undefined &&
-        status.conditions.every(({ reason }) => reason !== 'FillFailed'),
+      ({ status }) =>
+        status.operation !== undefined && status.volumeId === undefined && status.conditions.every(({ reason }) => reason !== 'FillFailed'),
     );
   return copying?.metadata.name;
 }

@@ -1,7 +1,9 @@
 import { ZoneFields } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
+import { NOTHING, sumOf } from '../../apis/meta/amounts.ts';
+import type { Amounts } from '../../apis/meta/amounts.ts';
 import { planZone } from './plan.ts';
-import type { HostInZone, ZoneFacts } from './plan.ts';
+import type { HostsInZone, ZoneFacts } from './plan.ts';
 
 const GIB = 2 ** 30;
 const NOW = '2026-01-01T00:00:00Z';
@@ -15,13 +17,13 @@ function zone(deleting = false): Zone {
   };
 }
 
-const resources = { cpus: 16, memory: '64Gi', storage: '1Gi' };
-const up: HostInZone = { name: 'host-1', ready: true, reason: 'AsDeclared', capacity: resources, allocatable: { ...resources, cpus: 32 } };
-const down: HostInZone = { name: 'host-2', ready: false, reason: 'DriverUnreachable' };
+const have: Amounts = { cpus: 16, memoryBytes: 64 * GIB, storageBytes: GIB };
+const up: HostsInZone = { count: 1, lame: [], capacity: have, allocatable: { ...have, cpus: 32 } };
+const down = { name: 'host-2', reason: 'DriverUnreachable' };
 
 function facts(more: Partial<ZoneFacts> = {}): ZoneFacts {
   return {
-    ...{ pods: ['rack-1'], hosts: [up], machines: [], children: [], shard: { holder: 'me', epoch: 7 } },
+    ...{ pods: 1, hosts: up, machines: { count: 0, amounts: NOTHING }, children: [], shard: { holder: 'me', epoch: 7 } },
     storage: { capacityBytes: 100 * GIB, allocatableBytes: 200 * GIB, provisionedBytes: 10 * GIB },
     ...more,
   };
@@ -31,14 +33,14 @@ describe('planZone', () => {
   test.each([
     {
       why: 'a zone without hosts runs nothing',
-      have: facts({ hosts: [] }),
+      have: facts({ hosts: { count: 0, lame: [], capacity: NOTHING, allocatable: NOTHING } }),
       status: 'False',
       reason: 'NoHosts',
       message: 'it has no hosts yet',
     },
     {
       why: 'a host that is not ready is named with its reason',
-      have: facts({ hosts: [up, down] }),
+      have: facts({ hosts: { ...up, count: 2, lame: [down] } }),
       ...{ status: 'False', reason: 'HostsNotReady', message: '1 of 2 hosts not ready: host-2 (DriverUnreachable)' },
     },
     { why: 'a zone whose hosts are all ready is ready', have: facts(), status: 'True', reason: 'AsDeclared', message: '1 host ready' },
@@ -47,8 +49,9 @@ describe('planZone', () => {
   });
 
   test('what it has is the sum of its hosts and pools, and what is given out that of its VMs and volumes', () => {
-    const machines = [2, 3].map((cpus) => ({ cpus, memoryBytes: 4 * GIB, storageBytes: 0 }));
-    const { status } = planZone(zone(), facts({ hosts: [up, { ...up, name: 'host-3' }, down], machines }));
+    const machines = { count: 2, amounts: { cpus: 5, memoryBytes: 8 * GIB, storageBytes: 0 } };
+    const hosts = { count: 3, lame: [down], capacity: sumOf([have, have]), allocatable: { ...sumOf([have, have]), cpus: 64 } };
+    const { status } = planZone(zone(), facts({ hosts, machines }));
     expect(status).toMatchObject({
       capacity: { cpus: 32, memory: '128Gi', storage: '100Gi' },
       allocatable: { cpus: 64, memory: '128Gi', storage: '200Gi' },

@@ -1,6 +1,6 @@
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
-import { amountsOf, resourcesOf, sumOf } from '../../apis/meta/amounts.ts';
-import type { Amounts } from '../../apis/meta/amounts.ts';
+import { resourcesOf } from '../../apis/meta/amounts.ts';
+import type { Amounts, Sum } from '../../apis/meta/amounts.ts';
 import type { Resources } from '../../apis/meta/fields.ts';
 import { countOf, nameList } from '../../apis/meta/sentence.ts';
 import { verdictConditions } from '../runtime/plan.ts';
@@ -8,23 +8,23 @@ import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
 
 type ZoneReason = Zone['status']['conditions'][number]['reason'];
 
-/** A host of the zone, as its object says. */
-export interface HostInZone {
-  readonly name: string;
-  readonly ready: boolean;
-  readonly reason: string;
-  readonly capacity?: Resources;
-  readonly allocatable?: Resources;
+/** The hosts of a zone, as their objects say. */
+export interface HostsInZone {
+  readonly count: number;
+  /** Those that are not ready, with the reason. */
+  readonly lame: readonly { readonly name: string; readonly reason: string }[];
+  readonly capacity: Amounts;
+  readonly allocatable: Amounts;
 }
 
 /** What is in a zone, as the objects say. */
 export interface ZoneFacts {
-  readonly pods: readonly string[];
-  readonly hosts: readonly HostInZone[];
+  readonly pods: number;
+  readonly hosts: HostsInZone;
   /** Storage of the pools in the zone. */
   readonly storage: { readonly capacityBytes: number; readonly allocatableBytes: number; readonly provisionedBytes: number };
-  /** What the VMs placed in the zone take; one entry a VM. */
-  readonly machines: readonly Amounts[];
+  /** The VMs placed in the zone. */
+  readonly machines: Sum;
   /** Kinds and names of what must go before the zone can. */
   readonly children: readonly string[];
   readonly shard: { readonly holder: string; readonly epoch: number };
@@ -38,16 +38,13 @@ function verdictOf({ hosts, children }: ZoneFacts, deleting: boolean): Verdict<Z
     if (children.length === 0) return { status: 'False', reason: 'Deleting', message: 'nothing is left in it', also: 'moving' };
     return { status: 'False', reason: 'Deleting', message: `waits for ${nameList(children)} to go`, also: 'moving' };
   }
-  if (hosts.length === 0) return { status: 'False', reason: 'NoHosts', message: 'it has no hosts yet' };
-  const lame = hosts
-    .filter(({ ready }) => !ready)
-    .map(({ name, reason }) => `${name} (${reason})`)
-    .sort();
-  if (lame.length === 0) return { status: 'True', reason: 'AsDeclared', message: `${countOf(hosts.length, 'host')} ready` };
+  if (hosts.count === 0) return { status: 'False', reason: 'NoHosts', message: 'it has no hosts yet' };
+  const lame = hosts.lame.map(({ name, reason }) => `${name} (${reason})`).sort();
+  if (lame.length === 0) return { status: 'True', reason: 'AsDeclared', message: `${countOf(hosts.count, 'host')} ready` };
   return {
     status: 'False',
     reason: 'HostsNotReady',
-    message: `${lame.length} of ${countOf(hosts.length, 'host')} not ready: ${nameList(lame)}`,
+    message: `${lame.length} of ${countOf(hosts.count, 'host')} not ready: ${nameList(lame)}`,
   };
 }
 
@@ -56,16 +53,14 @@ export function planZone({ metadata }: Zone, facts: ZoneFacts): Plan<ZoneStep, P
   const { pods, hosts, storage, machines, children, shard } = facts;
   const deleting = metadata.deletionTimestamp !== undefined;
   const verdict = verdictOf(facts, deleting);
-  const ready = hosts.filter((host) => host.ready).length;
-  const offered = (pick: (host: HostInZone) => Resources | undefined, storageBytes: number): Resources =>
-    resourcesOf({ ...sumOf(hosts.map((host) => amountsOf(pick(host)))), storageBytes });
+  const offered = (amounts: Amounts, storageBytes: number): Resources => resourcesOf({ ...amounts, storageBytes });
   return {
     status: {
       observedGeneration: metadata.generation,
-      capacity: offered(({ capacity }) => capacity, storage.capacityBytes),
-      allocatable: offered(({ allocatable }) => allocatable, storage.allocatableBytes),
-      allocated: resourcesOf({ ...sumOf(machines), storageBytes: storage.provisionedBytes }),
-      counts: { pods: pods.length, hosts: hosts.length, hostsReady: ready, virtualMachines: machines.length },
+      capacity: offered(hosts.capacity, storage.capacityBytes),
+      allocatable: offered(hosts.allocatable, storage.allocatableBytes),
+      allocated: offered(machines.amounts, storage.provisionedBytes),
+      counts: { pods, hosts: hosts.count, hostsReady: hosts.count - hosts.lame.length, virtualMachines: machines.count },
       shard,
       conditions: verdictConditions(metadata.generation, verdict),
     },

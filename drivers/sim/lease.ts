@@ -50,6 +50,8 @@ export function renewLease(sim: Sim, host: HostDoc, context: MutationContext, to
     const lease = given !== undefined && comesInTime(given, host, nowMs) ? given : host.lease;
     if (lease !== undefined && lease !== host.lease) sim.world.put('endpoints', 'machine', host.uid, { ...host, lease });
     const inForceMs = lease?.durationMs ?? 0;
+    // Whether machines are under it is something to be seen of them.
+    if (inForceMs > 0 !== (host.lease?.durationMs ?? 0) > 0) sim.changed('host', host.uid, '');
     const holds = lease !== undefined && nowMs < leaseEndMs({ lease }) && inForceMs > 0;
     return { token: tokenOf(host, nowMs), offeredMs: host.config.leaseMs, inForceMs, holds };
   });

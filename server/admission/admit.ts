@@ -107,13 +107,17 @@ function read(resource: Resource, schema: StructuralSchema, sent: Sent): Read {
  */
 function fieldCauses(
   { kind }: Resource,
+  name: string,
   { schema, rules }: Checks,
   fields: JsonObject,
   before: JsonObject | undefined,
 ): readonly StatusCause[] {
   const same = before !== undefined && sameJson(fields, before);
   const causes = same ? [] : [...validate(kind.fields, fields, schema), ...duplicateItems(fields, schema)];
-  return causes.length > 0 ? causes : rules.check(fields, before);
+  if (causes.length > 0) return causes;
+  // A rule on the whole object may ask for its name, as on Kubernetes.
+  const whole = (some: JsonObject): JsonObject => (kind.rules.some(({ at }) => at === '') ? { ...some, metadata: { name } } : some);
+  return rules.check(whole(fields), before && whole(before));
 }
 
 function refuseIf(resource: Resource, name: string, causes: readonly StatusCause[]): void {
@@ -148,7 +152,7 @@ function changeMain(resource: Resource, checks: Checks, { metadata, fields: sent
   const causes = [
     ...metadataUpdateCauses(metadata, before.metadata),
     ...metadataCauses(resource, { ...metadata, name }),
-    ...fieldCauses(resource, checks, fields, fieldsOf(before)),
+    ...fieldCauses(resource, name, checks, fields, fieldsOf(before)),
   ];
   // Status is not this request's doing, so it cannot be this request's fault.
   refuseIf(resource, name, resource.kind.statusSubresource ? causes.filter((cause) => !isStatusCause(cause)) : causes);
@@ -157,7 +161,11 @@ function changeMain(resource: Resource, checks: Checks, { metadata, fields: sent
 
 function changeStatus(resource: Resource, checks: Checks, { fields: sent }: Read, before: ApiObject): ApiObject {
   const fields = { ...fieldsOf(before), ...(sent.status !== undefined && { status: sent.status }) };
-  refuseIf(resource, before.metadata.name, fieldCauses(resource, checks, fields, fieldsOf(before)).filter(isStatusCause));
+  refuseIf(
+    resource,
+    before.metadata.name,
+    fieldCauses(resource, before.metadata.name, checks, fields, fieldsOf(before)).filter(isStatusCause),
+  );
   return assemble(resource, before.metadata, fields);
 }
 
@@ -189,7 +197,7 @@ export function createAdmission(structuralSchemaOf: (kind: KindDefinition) => St
       const fields = withServerFinalizer(resource, given, [...new Set([...(isList(asked) ? asked : []), 'kubernetes'])]);
       refuseIf(resource, birth.name, [
         ...metadataCauses(resource, { ...metadata, name: birth.name }),
-        ...fieldCauses(resource, checks, fields, undefined),
+        ...fieldCauses(resource, birth.name, checks, fields, undefined),
       ]);
       return { object: assemble(resource, stampNew(resource, metadata, birth), fields), changed: true, warnings };
     },

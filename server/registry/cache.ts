@@ -28,6 +28,8 @@ export interface WatchCache {
   table(prefix: string): Table;
   /** Calls the listener from now on, until the answer is called. */
   listen(prefix: string, listener: CacheListener): () => void;
+  /** How many listen. */
+  listening(prefix: string): number;
 }
 
 export interface WatchCacheOptions {
@@ -209,5 +211,6 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       return table;
     },
     listen: (prefix, listener) => tables.listen(prefix, listener),
+    listening: (prefix) => tables.listening(prefix),
   };
 }

@@ -26,6 +26,8 @@ export interface Tables {
   lose(): void;
   /** Calls the listener from now on, until the answer is called. */
   listen(prefix: string, listener: CacheListener): () => void;
+  /** How many listen. */
+  listening(prefix: string): number;
 }
 
 /** What is parsed in one go, in the size of stored objects. */
@@ -104,5 +106,6 @@ export function createTables(resources: readonly Resource[], history: ChangeLogL
       set?.add(listener);
       return () => set?.delete(listener);
     },
+    listening: (prefix) => listeners.get(prefix)?.size ?? 0,
   };
 }

@@ -40,6 +40,7 @@ export const STATIC_POLICY: Policy = {
     { verbs: ['*'], nonResourceURLs: ['*'] },
   ],
   'system:authenticated': [{ verbs: ['get'], nonResourceURLs: [...HEALTH, '/api', '/api/*', '/apis', '/apis/*', '/openapi/*'] }],
+  'system:monitoring': [{ verbs: ['get'], nonResourceURLs: [...HEALTH, '/metrics'] }],
   'system:unauthenticated': [{ verbs: ['get'], nonResourceURLs: HEALTH }],
   'system:lenticular:controllers': [
     { verbs: ['get'], nonResourceURLs: [...HEALTH, '/api', '/api/*', '/apis', '/apis/*', '/openapi/*'] },
@@ -54,12 +55,13 @@ export const STATIC_POLICY: Policy = {
       resources: ['zones/status', 'pods/status', 'hosts/status', 'storagepools/status', 'volumes/status', 'virtualmachines/status'],
     },
     {
-      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
       apiGroups: ['coordination.k8s.io'],
       resources: ['leases'],
       namespaces: ['lenticular-system'],
     },
     { verbs: ['create', 'patch'], apiGroups: ['', 'events.k8s.io'], resources: ['events'] },
+    { verbs: ['get', 'list', 'watch'], apiGroups: ['ops.lenticular.dev'], resources: ['controllerconfigs'] },
     // Its uid names the installation to drivers.
     { verbs: ['get'], apiGroups: [''], resources: ['namespaces'] },
   ],

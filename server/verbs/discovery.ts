@@ -1,9 +1,8 @@
-import { apiVersionOf, type KindDefinition } from '../../apis/meta/kind.ts';
+import { apiVersionOf, verbsOf, type KindDefinition } from '../../apis/meta/kind.ts';
 import type { ApiRequest, ApiResponse } from '../../apis/meta/request.ts';
 import { acceptClauses, takesJson } from './accept.ts';
 import { documentOf, once, serveDocument, type Document, type Route } from './route.ts';
 
-const VERBS = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'] as const;
 const STATUS_VERBS = ['get', 'patch', 'update'] as const;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -22,7 +21,7 @@ function resourceList(groupVersion: string, kinds: readonly KindDefinition[]): J
     const namespaced = kind.scope === 'Namespaced';
     const { shortNames, categories } = kind;
     const names = { ...(shortNames.length > 0 ? { shortNames } : {}), ...(categories.length > 0 ? { categories } : {}) };
-    const main = { name: kind.plural, singularName: kind.singular, namespaced, kind: kind.kind, verbs: VERBS, ...names };
+    const main = { name: kind.plural, singularName: kind.singular, namespaced, kind: kind.kind, verbs: verbsOf(kind), ...names };
     const status = { name: `${kind.plural}/status`, singularName: '', namespaced, kind: kind.kind, verbs: STATUS_VERBS };
     return kind.statusSubresource ? [main, status] : [main];
   });
@@ -42,7 +41,7 @@ function aggregatedResource(kind: KindDefinition): Json {
     responseKind,
     scope: kind.scope,
     singularResource: kind.singular,
-    verbs: VERBS,
+    verbs: verbsOf(kind),
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
     ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
     ...(kind.statusSubresource ? { subresources: [{ subresource: 'status', responseKind, verbs: STATUS_VERBS }] } : {}),

@@ -12,11 +12,13 @@ import { createRegistry } from '../registry/registry.ts';
 import { isNamespaces, resourcesOf, type Resource } from '../registry/resource.ts';
 import type { Store } from '../store/store.ts';
 import { authorizeBy, refusalSentence, STATIC_POLICY, type Attributes, type Authorize } from './authorize.ts';
+import { answerComputed, type Computed } from './computed.ts';
 import { createObject } from './create.ts';
 import { withDeadline } from './deadline.ts';
 import { deleteObject } from './delete.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
+import type { Answered } from './metrics.ts';
 import { patchObject } from './patch.ts';
 import { deadlineMsOf, queryOf, type Verb } from './query.ts';
 import { representer } from './represent.ts';
@@ -41,6 +43,10 @@ export interface ApiOptions {
   readonly authorize?: Authorize;
   /** Asked in this order. */
   readonly documents?: readonly DocumentRoute[];
+  /** Where the objects of kinds of origin `computed` come from; of a kind that is not here there are none. */
+  readonly computed?: readonly Computed[];
+  /** Hears of every answer. */
+  readonly onAnswered?: (answered: Answered) => void;
   /** Hears of what went wrong inside, which clients are not told. */
   readonly onTrouble?: (error: unknown) => void;
   /** How much of its past each kind keeps; HISTORY where it is not given. */
@@ -124,6 +130,12 @@ async function answerDocument({ authorize, options }: Wiring, request: ApiReques
   throw noSuchPath();
 }
 
+/** What is known of a request so far, for its count. */
+interface About {
+  verb: string;
+  resource: string;
+}
+
 /** Waits for the first list of the store: every version is above nothing. */
 async function waitUntilReady(cache: WatchCache, signal: AbortSignal): Promise<void> {
   if (cache.filled) return;
@@ -133,26 +145,52 @@ async function waitUntilReady(cache: WatchCache, signal: AbortSignal): Promise<v
   });
 }
 
-async function answer(wiring: Wiring, request: ApiRequest, signal: AbortSignal): Promise<ApiResponse | ApiStream> {
-  const { services, authorize, options } = wiring;
+/** How a target is worked on: through the registry, or by computing it. */
+function operationOf({ services, options }: Wiring, verb: Verb, call: Call): (signal: AbortSignal) => ReturnType<Operation> {
+  const { kind } = call.target.resource;
+  if (kind.origin !== 'computed') return (signal) => OPERATIONS[verb](services, call, signal);
+  const source = options.computed?.find((one) => one.kind === kind) ?? { kind, list: () => Promise.resolve([]) };
+  return (signal) => answerComputed(source, verb, call, signal);
+}
+
+async function answer(wiring: Wiring, request: ApiRequest, about: About, signal: AbortSignal): Promise<ApiResponse | ApiStream> {
+  const { authorize, options } = wiring;
   const target = wiring.targetOf(request.path);
   if (target === undefined) return answerDocument(wiring, request, signal);
   const verb = verbOf(request, target);
+  about.verb = verb;
+  about.resource = target.resource.name;
   const attributes = attributesOf(verb, target);
   if (!authorize(request.caller, attributes)) throw forbidden(target.resource, target.name, refusalSentence(request.caller, attributes));
   const call = { request, target, query: queryOf(request, verb) };
   const represent = representer(request, target.resource.kind, () => options.clock.now());
   await waitUntilReady(wiring.cache, signal);
-  const operate = (stop: AbortSignal): ReturnType<Operation> => OPERATIONS[verb](services, call, stop);
+  const operate = operationOf(wiring, verb, call);
   return represent(
     verb === 'watch' ? await operate(signal) : await withDeadline(wiring.deadlines, deadlineMsOf(call.query), operate, signal),
   );
 }
 
+/** Tells of every answer that `work` gives. */
+function counted(
+  { clock, onAnswered }: ApiOptions,
+  work: (request: ApiRequest, about: About, signal: AbortSignal) => Promise<ApiResponse | ApiStream>,
+): Transport {
+  return async (request, signal) => {
+    const about: About = { verb: request.method.toLowerCase(), resource: '' };
+    if (onAnswered === undefined) return work(request, about, signal);
+    const beganMs = clock.monotonic();
+    const answered = await work(request, about, signal);
+    onAnswered({ ...about, code: answered.status, seconds: (clock.monotonic() - beganMs) / 1000 });
+    return answered;
+  };
+}
+
 /** The API over a store: every request of every kind of the catalog. Call `run` once, then `handle` at will. */
 export function createApi(options: ApiOptions): Api {
   const { store, catalog, clock, newUid, newSuffix, freeze = false, history = HISTORY, onTrouble = () => undefined } = options;
-  const resources = resourcesOf(catalog);
+  const resources = resourcesOf(catalog.filter(({ origin }) => origin !== 'computed'));
+  const computed = resourcesOf(catalog.filter(({ origin }) => origin === 'computed'));
   const cache = createWatchCache({ store, clock, resources, history, freeze, onTrouble });
   const registry = createRegistry(store, cache, clock, freeze);
   const services: Services = {
@@ -166,22 +204,22 @@ export function createApi(options: ApiOptions): Api {
   const wiring: Wiring = {
     services,
     deadlines: createDeadlines(clock),
-    targetOf: createTargets(resources),
+    targetOf: createTargets([...resources, ...computed]),
     authorize: options.authorize ?? authorizeBy(STATIC_POLICY),
     options,
     cache,
   };
   return {
-    async handle(request, signal) {
+    handle: counted(options, async (request, about, signal) => {
       try {
-        return await answer(wiring, request, signal);
+        return await answer(wiring, request, about, signal);
       } catch (error) {
         if (error instanceof ApiError) return failure(error);
         if (signal.aborted) throw error;
         onTrouble(error);
         return failure(new ApiError('InternalError', 'the server could not answer because of an error of its own', { cause: error }));
       }
-    },
+    }),
     run: (signal) => cache.run(signal),
     ready: () => cache.filled,
     cache,

@@ -40,6 +40,7 @@ export function requestOf({ metadata, spec }: VirtualMachine, disks: readonly Di
   return {
     uid: metadata.uid,
     namespace: metadata.namespace ?? '',
+    labels: metadata.labels ?? {},
     cpus: spec.cpus,
     memoryBytes: bytesOf(spec.memory),
     placement: spec.placement,

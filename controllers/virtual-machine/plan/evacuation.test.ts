@@ -1,12 +1,12 @@
 import { planVirtualMachine } from '../plan.ts';
-import { candidate, checkRow, facts, host, known, machine, neighbour, OFF, ONCE, started, stopped, vm } from './test-rows.ts';
+import { among, candidate, checkRow, facts, host, known, machine, neighbour, OFF, ONCE, started, stopped, vm } from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const drained = { ...host, candidate: { ...candidate, maintenance: true } };
 const refuge = { ...candidate, name: 'host-2' };
 const RESTART = { onMaintenance: 'Restart' };
-const turn = { host: drained, evacuates: true, candidates: [drained.candidate, refuge] } as const;
-const crowded = { ...turn, placed: [{ ...neighbour, host: 'host-2' }] };
+const turn = { host: drained, evacuates: true, ...among([drained.candidate, refuge]) } as const;
+const crowded = { ...turn, ...among([drained.candidate, refuge], [{ ...neighbour, host: 'host-2' }]) };
 
 const ROWS: readonly Row[] = [
   {
@@ -68,7 +68,7 @@ const ROWS: readonly Row[] = [
     facts: { ...crowded, ...stopped('requested') },
     stage: 'Stopped',
     reason: 'Starting',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'it is started where it is, when the maintenance was taken back',
@@ -77,7 +77,7 @@ const ROWS: readonly Row[] = [
     facts: stopped('requested'),
     stage: 'Stopped',
     reason: 'Starting',
-    steps: ['start-machine'],
+    steps: ['ensure-machine', 'start-machine'],
   },
   {
     why: 'what shut itself down for good is not started elsewhere',
@@ -94,8 +94,7 @@ const ROWS: readonly Row[] = [
     status: started,
     facts: { host: drained, ...stopped('requested') },
     stage: 'Stopped',
-    reason: 'Stopped',
-    ready: 'True',
+    reason: 'Moving',
     steps: ['delete-machine'],
   },
   {
@@ -111,11 +110,11 @@ const ROWS: readonly Row[] = [
 describe('a VM on a host in maintenance', () => {
   test.each(ROWS)('$why', checkRow);
 
-  test('gives its place up only when no machine is left there', () => {
-    const hostAfter = (more: object): string | undefined =>
-      planVirtualMachine(vm({ spec: RESTART, status: started }), facts(more)).status.host;
-    expect(hostAfter({ ...turn, ...stopped('requested') })).toBe('host-1');
-    expect(hostAfter({ host: drained, ...known() })).toBeUndefined();
+  test('gives its place up only after the machine was removed there', () => {
+    const plan = planVirtualMachine(vm({ spec: RESTART, status: started }), facts({ ...turn, ...stopped('requested') }));
+    expect(plan.status.host).toBe('host-1');
+    expect(plan.afterSteps?.host).toBeUndefined();
+    expect(plan.afterSteps?.placementEpoch).toBe(1);
   });
 
   test('says why it stays, in a condition that keeps no other waiting', () => {

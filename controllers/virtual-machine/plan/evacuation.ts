@@ -7,9 +7,9 @@ import type { VmFacts } from './facts.ts';
 export type Exit = { readonly may: true } | { readonly may: false; readonly message: string };
 
 /** Whether a VM that shall run leaves its host for another that has room now; where none has, it rather runs on. */
-export function exitOf(vm: VirtualMachine, { evacuates, disks, candidates, placed }: VmFacts): Exit | undefined {
-  if (evacuates !== true) return undefined;
-  const choice = schedule(requestOf(vm, disks), candidates, placed);
+export function exitOf(vm: VirtualMachine, { evacuates, disks, room }: VmFacts): Exit | undefined {
+  if (evacuates !== true || room === undefined) return undefined;
+  const choice = schedule(requestOf(vm, disks), room);
   return choice.host === undefined ? { may: false, message: choice.message } : { may: true };
 }
 

@@ -3,7 +3,7 @@ import type { Allocation } from '../../../apis/meta/fields.ts';
 import type { MachineInterface, Machine } from '../../../drivers/contract/machine.ts';
 import type { Answer } from '../../runtime/device.ts';
 import type { Plan, Planned } from '../../runtime/plan.ts';
-import type { HostCandidate, PlacedMachine, DiskPool } from '../schedule-facts.ts';
+import type { DiskPool, HostCandidate, Room } from '../schedule-facts.ts';
 
 export type VmReason = VirtualMachine['status']['conditions'][number]['reason'];
 export type VmStatus = Planned<VirtualMachine['status']>;
@@ -63,10 +63,13 @@ export interface VmFacts {
   readonly zone?: 'exists' | 'absent';
   /** Zones to choose from, for a VM that names none. */
   readonly zones: readonly ZoneOffer[];
-  /** Hosts to choose from, while none is chosen, or while it may have to leave its own. */
-  readonly candidates: readonly HostCandidate[];
-  /** VMs that have a place, as far as they matter now; while the own placement is verified, those that come before it. */
-  readonly placed: readonly PlacedMachine[];
+  /**
+   * Where it might go, while it looks for a host, or may have to leave its own; while its claim is verified, its host with the claims that come
+   * before.
+   */
+  readonly room?: Room;
+  /** The host that was chosen, with all others that have a place there; undefined: nobody asked, or the claim is not verified. */
+  readonly beside?: Room;
   /** The host that was chosen; undefined: none was, or its object is gone. */
   readonly host?: HostFact;
   /** Undefined: nobody asked. */

@@ -1,5 +1,5 @@
 import { planVirtualMachine } from '../plan.ts';
-import { candidate, checkRow, claims, disk, facts, known, machine, OFF, placed, started, vm, waits } from './test-rows.ts';
+import { candidate, checkRow, claims, disk, facts, known, machine, OFF, placed, roomless, started, vm, waits } from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const down = { ...candidate, ready: false };
@@ -54,7 +54,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'a claim that nobody has checked is withdrawn, as from any host that is down',
     status: claims,
-    facts: dead,
+    facts: { ...dead, ...roomless },
     stage: 'Unverified',
     reason: 'Unschedulable',
   },

@@ -1,5 +1,6 @@
 import { planVirtualMachine } from '../plan.ts';
 import {
+  beside,
   candidate,
   checkRow,
   disk,
@@ -45,16 +46,16 @@ const ROWS: readonly Row[] = [
   },
   {
     why: 'a VM leaves another that it must be kept apart from',
-    ...{ spec: apart, status: started, facts: { ...stopped('requested'), placed: [twin] }, ...MOVES },
+    ...{ spec: apart, status: started, facts: { ...stopped('requested'), ...beside([twin]) }, ...MOVES },
   },
   { why: 'it follows its volumes', status: started, facts: { ...stopped('requested'), disks: [far] }, ...MOVES },
   {
     why: 'a start that was asked for and finds no room goes elsewhere',
-    ...{ status: started, facts: { ...stopped('requested'), placed: [neighbour] }, ...MOVES },
+    ...{ status: started, facts: { ...stopped('requested'), ...beside([neighbour]) }, ...MOVES },
   },
   {
     why: 'a machine that crashed has its room, however full its host has become',
-    ...{ status: started, facts: { ...stopped('crashed'), placed: [neighbour] } },
+    ...{ status: started, facts: { ...stopped('crashed'), ...beside([neighbour]) } },
     ...{ stage: 'Stopped', reason: 'GuestRestarts', steps: ['ensure-machine', 'start-machine'] },
   },
   {
@@ -62,7 +63,7 @@ const ROWS: readonly Row[] = [
     ...{
       spec: OFF,
       status: started,
-      facts: { ...stopped('requested'), placed: [neighbour] },
+      facts: { ...stopped('requested'), ...beside([neighbour]) },
       stage: 'Stopped',
       reason: 'Stopped',
       ready: 'True',
@@ -127,7 +128,7 @@ describe('A place that no longer fits', () => {
 
   test('says why in the words of the scheduler', () => {
     const full = { ...neighbour, cpus: 1, memoryBytes: 63 * GIB };
-    const plan = planVirtualMachine(vm({ status: started }), facts({ ...stopped('requested'), placed: [full] }));
+    const plan = planVirtualMachine(vm({ status: started }), facts({ ...stopped('requested'), ...beside([full]) }));
     expect(plan.status.conditions.find(({ type }) => type === 'Ready')?.message).toBe(
       'Host host-1 has too little memory: it goes elsewhere',
     );

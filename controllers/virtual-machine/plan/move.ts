@@ -31,8 +31,9 @@ export function planMove(vm: VirtualMachine, facts: VmFacts, what: 'placement' |
  * Why a VM that runs is not restarted although that was asked for: it would have to go elsewhere, and there is nowhere to go. Undefined: it may.
  */
 export function whyStay(vm: VirtualMachine, facts: VmFacts): string | undefined {
+  const { room, disks } = facts;
   const misfit = misfitOf(vm, facts, 'placement and room');
-  if (misfit === undefined) return undefined;
-  const choice = schedule(requestOf(vm, facts.disks), facts.candidates, facts.placed);
+  if (misfit === undefined || room === undefined) return undefined;
+  const choice = schedule(requestOf(vm, disks), room);
   return choice.host === undefined ? `${misfit}, and ${choice.message}` : undefined;
 }

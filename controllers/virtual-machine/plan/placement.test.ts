@@ -1,4 +1,19 @@
-import { candidate, waits, nowhere, neighbour, machine, known, silent, claims, placed, started, OFF, checkRow } from './test-rows.ts';
+import {
+  among,
+  candidate,
+  checkRow,
+  claims,
+  known,
+  machine,
+  neighbour,
+  nowhere,
+  OFF,
+  placed,
+  roomless,
+  silent,
+  started,
+  waits,
+} from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const ROWS: readonly Row[] = [
@@ -12,7 +27,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'a VM without a place that shall not run is as declared',
     spec: OFF,
-    facts: { candidates: [candidate] },
+    facts: among([candidate]),
     stage: 'Unplaced',
     reason: 'Stopped',
     ready: 'True',
@@ -26,31 +41,42 @@ const ROWS: readonly Row[] = [
   },
   {
     why: 'a VM that fits nowhere says why',
-    facts: { candidates: [{ ...candidate, ready: false }] },
+    facts: among([{ ...candidate, ready: false }]),
     stage: 'Unplaced',
     reason: 'Unschedulable',
     phase: 'Scheduling',
   },
   {
     why: 'what no host can do waits for a person',
-    facts: { candidates: [{ ...candidate, capabilities: [] }] },
+    facts: among([{ ...candidate, capabilities: [] }]),
     stage: 'Unplaced',
     reason: 'NotSupported',
     stalled: true,
   },
-  { why: 'a place is claimed before it is used', facts: { candidates: [candidate] }, stage: 'Unplaced', reason: 'Scheduled' },
-  { why: 'a claim that holds is verified before the first call', status: claims, facts: known(), stage: 'Unverified', reason: 'Scheduled' },
+  { why: 'a place is claimed before it is used', facts: among([candidate]), stage: 'Unplaced', reason: 'Scheduled' },
+  {
+    why: 'a claim that holds is published as verified, and the machine made in the same round',
+    status: claims,
+    facts: known(),
+    ...{ stage: 'Unverified', reason: 'Preparing', steps: ['ensure-machine', 'start-machine'], finalizer: 'hold' },
+  },
+  {
+    why: 'a claim that holds is verified while its volumes are not granted yet',
+    status: claims,
+    facts: { ...known(), disks: [waits] },
+    ...{ stage: 'Unverified', reason: 'WaitingForClaims' },
+  },
   {
     why: 'a claim on a host that is down is withdrawn, because nothing was sent there',
     status: claims,
-    facts: { ...silent, host: { candidate: { ...candidate, ready: false } } },
+    facts: { ...silent, ...roomless, host: { candidate: { ...candidate, ready: false } } },
     stage: 'Unverified',
     reason: 'Unschedulable',
   },
   {
     why: 'a claim on a host that is gone is withdrawn, because nothing was sent there',
     status: claims,
-    facts: { host: undefined as never },
+    facts: { ...roomless, host: undefined as never },
     stage: 'Unverified',
     reason: 'Unschedulable',
   },
@@ -63,7 +89,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'a claim that does not fit is withdrawn',
     status: claims,
-    facts: { ...known(), placed: [neighbour] },
+    facts: { ...known(), ...among([candidate], [neighbour]) },
     stage: 'Unverified',
     reason: 'Unschedulable',
   },

@@ -1,8 +1,10 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { causeOf, phraseOf } from '../schedule-filter.ts';
-import { freeOf, schedule } from '../schedule.ts';
+import { schedule } from '../schedule.ts';
+import { filterOf, NOT_READY } from '../schedule-filter.ts';
+import { roomOf } from '../schedule-room.ts';
 import { requestOf } from './describe.ts';
 import type { VmFacts } from './facts.ts';
+import { planPreparation } from './preparation.ts';
 import type { Conclusion } from './say.ts';
 
 const NOT_RUNNING = 'is given a host when it shall run';
@@ -14,7 +16,7 @@ export const PLACELESS: Conclusion = {
 };
 
 /** Picks a host, as a claim: it is published, then verified, and only then does anything reach the host. */
-export function planPlacement(vm: VirtualMachine, { disks, candidates, placed }: VmFacts): Conclusion {
+export function planPlacement(vm: VirtualMachine, { disks, room = roomOf([], []) }: VmFacts): Conclusion {
   const { spec, status } = vm;
   if (!spec.running) return PLACELESS;
   // Where its disks are decides where it may go.
@@ -23,41 +25,38 @@ export function planPlacement(vm: VirtualMachine, { disks, candidates, placed }:
     const { reason, message } = homeless.blocked ?? { reason: 'VolumeNotReady', message: `Volume ${homeless.volume} has no pool yet` };
     return { status: 'False', reason, message, scheduled: { status: 'False', reason, message } };
   }
-  const choice = schedule(requestOf(vm, disks), candidates, placed);
-  if (choice.host === undefined) {
-    const { message, unsupported } = choice;
+  const { host, message, detail, unsupported } = schedule(requestOf(vm, disks), room);
+  if (host === undefined) {
     const reason = unsupported ? 'NotSupported' : 'Unschedulable';
     return {
-      ...{ status: 'False', reason, message, scheduled: { status: 'False', reason, message } },
+      ...{ status: 'False', reason, message, detail, scheduled: { status: 'False', reason, message } },
       ...(unsupported && { also: 'stalled' as const }),
     };
   }
-  const message = `goes to Host ${choice.host}`;
   return {
-    ...{ status: 'False', reason: 'Scheduled', message, also: 'moving' },
-    placement: { host: choice.host, epoch: (status.placementEpoch ?? 0) + 1 },
-    scheduled: { status: 'Unknown', reason: 'Scheduled', message: `claims a place on Host ${choice.host}` },
+    ...{ status: 'False', reason: 'Scheduled', message: `goes to Host ${host}`, detail, also: 'moving' },
+    placement: { host, epoch: (status.placementEpoch ?? 0) + 1 },
+    scheduled: { status: 'Unknown', reason: 'Scheduled', message },
   };
 }
 
 /**
- * Looks again, before the first call, at who else claimed the host: `placed` are those that come before this one. Of two that do not fit
- * together the later one goes elsewhere.
+ * Looks again, before the first call, at who else claimed the host: the room has those that come before this one. Of two that do not fit
+ * together the later one goes elsewhere. A claim that holds is published together with what comes next.
  */
-export function planVerification(vm: VirtualMachine, { host, disks, placed }: VmFacts): Conclusion {
+export function planVerification(vm: VirtualMachine, facts: VmFacts): Conclusion {
+  const { disks, room } = facts;
   const name = vm.status.host ?? '';
   const request = requestOf(vm, disks);
-  const others = placed.filter(({ uid }) => uid !== vm.metadata.uid);
-  const candidate = host?.candidate;
-  const free = candidate === undefined ? undefined : freeOf([candidate], others).get(candidate.name);
-  const cause = candidate === undefined || free === undefined ? 'notReady' : causeOf(request, candidate, free, others);
+  const index = room?.hosts.findIndex((host) => host.name === name) ?? -1;
+  const cause = room === undefined || index < 0 ? NOT_READY : filterOf(request, room, room.neighboursOf(request))(index);
   if (cause !== undefined) {
-    const message = `Host ${name} ${phraseOf(cause, 1)}: looking for another`;
+    const message = `Host ${name} ${cause.one}: looking for another`;
     return {
       ...{ status: 'False', reason: 'Unschedulable', message, also: 'moving', placement: null },
       scheduled: { status: 'False', reason: 'Unschedulable', message },
     };
   }
-  const message = `on Host ${name}`;
-  return { status: 'False', reason: 'Scheduled', message, also: 'moving', scheduled: { status: 'True', reason: 'Scheduled', message } };
+  const claimed = vm.status.conditions.find(({ type }) => type === 'Scheduled')?.message ?? `on Host ${name}`;
+  return { ...planPreparation(vm, facts), scheduled: { status: 'True', reason: 'Scheduled', message: claimed } };
 }

@@ -1,6 +1,6 @@
 import { planVirtualMachine } from '../plan.ts';
 import type { Have } from './test-rows.ts';
-import { candidate, facts, known, machine, OFF, ONCE, silent, started, stopped, vm, waits } from './test-rows.ts';
+import { among, candidate, facts, known, machine, OFF, ONCE, silent, started, stopped, vm, waits } from './test-rows.ts';
 import type { VmFacts } from './facts.ts';
 
 interface Row extends Have {
@@ -58,7 +58,7 @@ const ROWS: readonly Row[] = [
   },
   {
     why: 'waits for room, and counts why',
-    ...{ facts: { candidates: [{ ...candidate, allocatable: { cpus: 1, memoryBytes: 1 } }] }, ready: ['False', 'Unschedulable'] },
+    ...{ facts: among([{ ...candidate, allocatable: { cpus: 1, memoryBytes: 1 } }]), ready: ['False', 'Unschedulable'] },
     ...{ says: /1 has too little memory/, also: ['DisksReady'] },
   },
   {

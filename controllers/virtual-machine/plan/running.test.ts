@@ -1,4 +1,19 @@
-import { GIB, candidate, host, disk, waits, neighbour, nowhere, machine, known, started, OFF, checkRow } from './test-rows.ts';
+import {
+  among,
+  beside,
+  GIB,
+  candidate,
+  host,
+  disk,
+  waits,
+  neighbour,
+  nowhere,
+  machine,
+  known,
+  started,
+  OFF,
+  checkRow,
+} from './test-rows.ts';
 import type { Row } from './test-rows.ts';
 
 const ROWS: readonly Row[] = [
@@ -42,21 +57,21 @@ const ROWS: readonly Row[] = [
     why: 'a running machine is not stopped for a restart when its placement leads nowhere',
     spec: { restartToken: 'b', placement: { pod: 'rack-9' } },
     status: started,
-    facts: { ...known(machine()), candidates: [candidate] },
+    facts: { ...known(machine()), ...among([candidate]) },
     ...{ stage: 'Running', reason: 'Unschedulable', phase: 'Running' },
   },
   {
     why: 'a running machine is not stopped for a restart when its host and all others are full',
     spec: { restartToken: 'b' },
     status: started,
-    facts: { ...known(machine()), candidates: [candidate], placed: [neighbour] },
+    facts: { ...known(machine()), ...among([candidate], [neighbour]), ...beside([neighbour]) },
     ...{ stage: 'Running', reason: 'Unschedulable', phase: 'Running' },
   },
   {
     why: 'a running machine is restarted where another host has room',
     spec: { restartToken: 'b' },
     status: started,
-    facts: { ...known(machine()), candidates: [candidate, { ...candidate, name: 'host-2' }], placed: [neighbour] },
+    facts: { ...known(machine()), ...among([candidate, { ...candidate, name: 'host-2' }], [neighbour]), ...beside([neighbour]) },
     ...{ stage: 'Running', reason: 'Restarting', steps: ['stop-machine'] },
   },
   {

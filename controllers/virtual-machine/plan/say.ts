@@ -6,10 +6,11 @@ import type { Verdict } from '../../runtime/plan.ts';
 import { macFor } from './describe.ts';
 import { leasedAfter } from './leased.ts';
 import { misfitOf } from './misfit.ts';
+import { scheduledAs } from './scheduled.ts';
+import type { Said } from './scheduled.ts';
 import type { VmFacts, VmPlan, VmReason, VmStatus, VmStep } from './facts.ts';
 
 type Phase = NonNullable<VmStatus['phase']>;
-type Said = Omit<VmStatus['conditions'][number], 'observedGeneration'>;
 
 /** What one stage concludes; what it leaves out stays as it was observed or decided. */
 export interface Conclusion extends Verdict<VmReason> {
@@ -25,6 +26,8 @@ export interface Conclusion extends Verdict<VmReason> {
   readonly scheduled?: Omit<Said, 'type'>;
   /** What is true once the steps were taken. */
   readonly afterSteps?: Conclusion;
+  /** The message at length, for the Event. */
+  readonly detail?: string;
 }
 
 const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
@@ -91,28 +94,10 @@ function restartPending(changes: readonly string[]): Said {
   return { type: 'RestartPending', status: 'True', reason: 'ChangesPending', message: `${nameList(changes)} at the next start` };
 }
 
-function scheduledAs(
-  { status }: VirtualMachine,
-  { host }: VmFacts,
-  { scheduled, placement }: Conclusion,
-  misfit: string | undefined,
-): Said {
-  if (scheduled !== undefined) return { type: 'Scheduled', ...scheduled };
-  const before = status.conditions.find(({ type }) => type === 'Scheduled');
-  if (before !== undefined && placement === undefined) {
-    if (before.status === 'True' && before.reason !== 'Moving' && host !== undefined) {
-      const message = `on Host ${host.candidate.name}${misfit === undefined ? '' : `: ${misfit}, so at the next stop it goes elsewhere`}`;
-      return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message };
-    }
-    return { type: 'Scheduled', status: before.status, reason: before.reason, message: before.message };
-  }
-  return { type: 'Scheduled', status: 'False', reason: 'Unschedulable', message: 'it has no place yet' };
-}
-
 /** The plan that says a conclusion. */
 export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion): VmPlan {
   const { metadata, status, spec } = vm;
-  const { steps = [], finalizer = 'hold', lookAgainMs } = conclusion;
+  const { steps = [], finalizer = 'hold', lookAgainMs, detail } = conclusion;
   const machine = facts.machine?.known === true ? facts.machine.value : undefined;
   const kept = conclusion.placement === null ? {} : { host: status.host };
   const { host } = conclusion.placement ?? kept;
@@ -143,6 +128,7 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
     steps,
     ...(conclusion.afterSteps !== undefined && { afterSteps: say(vm, facts, conclusion.afterSteps).status }),
     ...(lookAgainMs !== undefined && { lookAgainMs }),
-    ...(conclusion.status !== 'True' && steps.length === 0 && finalizer === 'hold' && { waitsFor: conclusion.message }),
+    ...(detail !== undefined && { detail }),
+    ...(conclusion.status !== 'True' && steps.length === 0 && finalizer !== 'release' && { waitsFor: conclusion.message }),
   };
 }

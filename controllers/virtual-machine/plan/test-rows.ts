@@ -5,6 +5,7 @@ import { stampConditions } from '../../runtime/plan.ts';
 import { planVirtualMachine, stageOf } from '../plan.ts';
 import type { Stage } from '../plan.ts';
 import type { HostCandidate, PlacedMachine } from '../schedule-facts.ts';
+import { roomOf } from '../schedule-room.ts';
 import type { DiskFact, VmFacts, VmPlan, VmReason, VmStep } from './facts.ts';
 import { macOf } from './mac.ts';
 
@@ -50,7 +51,19 @@ export const nowhere: DiskFact = {
 };
 export const neighbour: PlacedMachine = {
   ...{ uid: 'm-2', namespace: 'default', labels: {}, host: 'host-1', pod: 'rack-1', zone: 'zone-1', cpus: 15, memoryBytes: GIB },
+  keepsOff: [],
 };
+
+/** A room of these hosts, with these VMs in it. */
+export const among = (hosts: readonly HostCandidate[], machines: readonly PlacedMachine[] = []): Pick<VmFacts, 'room'> => {
+  return { room: roomOf(hosts, machines) };
+};
+/** The host that a VM has, with these VMs beside it. */
+export const beside = (machines: readonly PlacedMachine[], at: HostCandidate = candidate): Pick<VmFacts, 'beside'> => {
+  return { beside: roomOf([at], machines) };
+};
+/** Where nobody looks for a room. */
+export const roomless = { room: undefined as never };
 
 /** The machine of that VM, running as declared. */
 export function machine(more: Partial<Machine> = {}): Machine {
@@ -73,7 +86,7 @@ export const stopped = (stopCause: NonNullable<Machine['stopCause']>, more: Part
 /** What is known of that VM when its host, its zone and its disk are there. */
 export function facts(more: Partial<VmFacts> = {}): VmFacts {
   const capabilities = ['machine.attach-disk', 'machine.grow-disk'];
-  return { zone: 'exists', zones: [], candidates: [], placed: [], capabilities, disks: [disk], host, ...more };
+  return { zone: 'exists', zones: [], room: roomOf([candidate], []), ...beside([]), capabilities, disks: [disk], host, ...more };
 }
 
 export const condition = (type: 'Ready' | 'Scheduled', status: 'True' | 'False' | 'Unknown', reason: VmReason) => {
@@ -109,7 +122,7 @@ export function checkRow({
   reason,
   ready = 'False',
   steps = [],
-  finalizer = 'hold',
+  finalizer = ['Homeless', 'Unplaced', 'Unverified'].includes(stage) ? 'none' : 'hold',
   phase,
   stalled,
   ...have

@@ -1,0 +1,19 @@
+import { ApiError } from '../apis/meta/api-error.ts';
+import type { Clock } from '../apis/meta/clock.ts';
+
+/** What `work` gives within `ms`; its signal aborts when it is late. */
+export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  const ending = new AbortController();
+  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(
+    () => {
+      ending.abort(new ApiError('Timeout', 'the API did not answer in time'));
+    },
+    () => undefined,
+  );
+  try {
+    return await work(AbortSignal.any([signal, ending.signal]));
+  } finally {
+    ending.abort(new Error('done'));
+    await timer;
+  }
+}

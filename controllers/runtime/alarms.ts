@@ -1,0 +1,60 @@
+import { isAborted } from '../../apis/meta/aborted.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
+import { createDue } from './due.ts';
+
+/** Does things later, unless they are taken back: with one timer for all, because thousands a second are set and taken back. */
+export interface Alarms {
+  /** Calls `ring` after `ms`, unless the answer is called first. */
+  set(ms: number, ring: () => void): () => void;
+  /** Rings until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Alarm {
+  readonly ring: () => void;
+  off: boolean;
+}
+
+const MAX_SLEEP_MS = 60_000;
+
+/** No alarm is set. */
+export function createAlarms(clock: Clock): Alarms {
+  let live = 0;
+  let dueMs = Number.POSITIVE_INFINITY;
+  let rearm = (): void => undefined;
+  const due = createDue<Alarm>(
+    ({ off }) => !off,
+    () => live,
+  );
+  const end = (alarm: Alarm): void => {
+    if (!alarm.off) live -= 1;
+    alarm.off = true;
+  };
+  return {
+    set(ms, ring) {
+      const alarm: Alarm = { ring, off: false };
+      const atMs = clock.monotonic() + ms;
+      live += 1;
+      due.add(alarm, atMs);
+      if (atMs < dueMs) rearm();
+      return () => {
+        end(alarm);
+      };
+    },
+    async run(signal) {
+      while (!isAborted(signal)) {
+        const now = clock.monotonic();
+        for (let alarm = due.take(now); alarm !== undefined; alarm = due.take(now)) {
+          end(alarm);
+          alarm.ring();
+        }
+        const ending = new AbortController();
+        rearm = () => {
+          ending.abort(new Error('something is due earlier'));
+        };
+        dueMs = Math.min(now + MAX_SLEEP_MS, due.nextMs());
+        await clock.sleep(dueMs - now, AbortSignal.any([signal, ending.signal])).catch(() => undefined);
+      }
+    },
+  };
+}
