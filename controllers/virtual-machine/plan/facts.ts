@@ -57,6 +57,17 @@ export interface Refused {
   readonly message: string;
 }
 
+/** Runs in a row that ended by themselves soon. */
+export interface Relapses {
+  readonly inRow: number;
+  /** How the last one ended. */
+  readonly cause: 'crashed' | 'guest-shutdown';
+  /** Until it may be started again. */
+  readonly waitMs: number;
+  /** While it runs: until it has run for so long that they count no more. */
+  readonly wellInMs: number;
+}
+
 /** What is known about a VM in one round. */
 export interface VmFacts {
   /** Whether the zone that it names, or was given, exists; undefined: it names none. */
@@ -84,6 +95,8 @@ export interface VmFacts {
   /** That machine on the host that was chosen; undefined: nobody asked. */
   readonly adoptable?: Adoptable;
   readonly refused?: Refused;
+  /** Undefined: its last run did not end by itself, or nobody here has seen that. */
+  readonly relapses?: Relapses;
 }
 
 /** A full description of the machine, but for how its disks are reached. */

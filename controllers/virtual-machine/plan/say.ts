@@ -44,6 +44,7 @@ const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
   Starting: 'Starting',
   Restarting: 'Starting',
   GuestRestarts: 'Starting',
+  CrashLoop: 'Starting',
   Running: 'Running',
   Stopping: 'Stopping',
   Stopped: 'Stopped',

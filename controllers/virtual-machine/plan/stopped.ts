@@ -4,6 +4,7 @@ import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
 import type { VmFacts } from './facts.ts';
 import { planMove } from './move.ts';
+import { loopOf } from './relapse.ts';
 import type { Conclusion } from './say.ts';
 
 /** Whether the guest's own shutdown means that it stays off: until restartToken changes, or running was false in between. */
@@ -49,8 +50,11 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   if (waits !== undefined) return waits;
   const asked = status.restartToken !== spec.restartToken;
   const [reason, message] = asked ? STARTS.requested : STARTS[machine.stopCause ?? 'requested'];
+  const { waitMs = 0 } = facts.relapses ?? {};
+  const said: Conclusion = loopOf(facts.relapses) ?? { status: 'False', reason, message, also: 'moving' };
+  if (waitMs > 0) return { ...said, lookAgainMs: waitMs };
   return {
-    ...{ status: 'False', reason, message, also: 'moving' },
+    ...said,
     restartToken: spec.restartToken,
     // Described anew, unless that would repair what is only to be reported: the generation that the machine follows may be that of the stop,
     // which describes nothing.
