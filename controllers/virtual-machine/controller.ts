@@ -13,7 +13,7 @@ import { ask, checkIdentity, endpointOf, looking, openEndpoint, serviceOf } from
 import type { Answer } from '../runtime/device.ts';
 import { createCrashLog } from './crash-log.ts';
 import type { CrashLog } from './crash-log.ts';
-import { diskFacts } from './disk-facts.ts';
+import { diskFacts, letsGo } from './disk-facts.ts';
 import type { Adoptable, DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
 import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
@@ -157,6 +157,7 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
     ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
     ...asked,
     disks,
+    ...(letsGo(world, vm) && { letsGo: true }),
     ...(evacuates && { evacuates }),
     ...(round.refused !== undefined && { refused: round.refused }),
     ...(relapses !== undefined && { relapses }),

@@ -27,7 +27,7 @@ import { ask, changing, checkIdentity, endpointOf, looking, openEndpoint, ownerO
 import type { Answer } from '../runtime/device.ts';
 import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-import { adopterOf, claimHolds, clonedBy, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
+import { adopterOf, claimHolds, clonedBy, hasHeard, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VolumeControllerOptions {
@@ -118,7 +118,10 @@ async function askHolder(
   if (!answer.known) return { state: 'unknown', because: answer.because };
   const { machine, canGrow } = answer.value;
   const holds = machine?.disks.some(({ uid }) => uid === volume.metadata.uid) === true;
-  return holds ? { state: 'holds', power: machine.power, canGrow } : { state: 'free' };
+  if (holds) return { state: 'holds', power: machine.power, canGrow };
+  if (hasHeard(world, volume, machine)) return { state: 'free' };
+  // A call that gives the machine the disk may be under way, until the host has heard of a decision that refuses it.
+  return { state: 'unknown', because: `Host ${claim.host} has not heard that VirtualMachine ${claim.virtualMachine} lets it go` };
 }
 
 async function observe(parts: Parts, volume: Volume, round: Round, signal: AbortSignal): Promise<VolumeFacts> {

@@ -88,6 +88,8 @@ export interface VmFacts {
   /** What the host's driver can do now. */
   readonly capabilities: readonly string[];
   readonly disks: readonly DiskFact[];
+  /** Whether a volume that it does not list any more waits for its host to hear of that. */
+  readonly letsGo?: true;
   /** Whether its host shall be drained, and it is this VM's turn to be restarted elsewhere. */
   readonly evacuates?: true;
   /** Hosts of the zone that list the machine that spec.adopt names, while no place is chosen. */

@@ -1,7 +1,7 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
-import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
+import { diskChanges, ensureMachine, tellLetGo, waitForDisks } from './disks.ts';
 import type { VmFacts } from './facts.ts';
 import { planMove } from './move.ts';
 import { loopOf } from './relapse.ts';
@@ -35,7 +35,7 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
       return { status: 'False', reason: 'Drifted', message: `somebody changed ${nameList(machine.drift)}`, restartToken: null };
     }
     // Beside drift, only so that a disk that is no longer declared can go to another VM.
-    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : [];
+    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : tellLetGo(vm, facts, machine);
     return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null, steps };
   }
   if (staysOff(vm, machine)) {
@@ -47,7 +47,7 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   const move = planMove(vm, facts, again ? 'placement' : 'placement and room');
   if (move !== undefined) return move;
   const waits = waitForDisks(facts);
-  if (waits !== undefined) return waits;
+  if (waits !== undefined) return { ...waits, steps: tellLetGo(vm, facts, machine) };
   const asked = status.restartToken !== spec.restartToken;
   const [reason, message] = asked ? STARTS.requested : STARTS[machine.stopCause ?? 'requested'];
   const { waitMs = 0 } = facts.relapses ?? {};
