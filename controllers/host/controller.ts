@@ -173,7 +173,8 @@ function hasRefuge(world: World, host: Host, zone: Zone): boolean {
     const { metadata, spec, status } = other;
     const isElsewhere = metadata.uid !== host.metadata.uid;
     const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
-    return isElsewhere && isReady && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
+    const isFull = status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True');
+    return isElsewhere && isReady && !isFull && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
   });
 }
 

@@ -7,6 +7,7 @@ import { asides, isStated } from './plan-asides.ts';
 import type { Conclusion } from './plan-asides.ts';
 import { collectSteps } from './plan-collect.ts';
 import type { HostFacts, HostPlan, HostReason } from './plan-facts.ts';
+import { fullnessOfHost } from './plan-full.ts';
 import { fencedVerdict, planSilence, proofOf } from './plan-loss.ts';
 import { planMaintenance } from './plan-maintenance.ts';
 import { hostIdBefore, observedFields } from './plan-observed.ts';
@@ -66,6 +67,10 @@ function answered(host: Host, facts: HostFacts, allocation: NonNullable<HostFact
   }
   const maintenance = planMaintenance(host, facts);
   if (maintenance !== undefined) return maintenance;
+  const full = fullnessOfHost(host, facts);
+  if (full !== undefined && full.now !== 'HasRoom') {
+    return { status: 'True', reason: full.now, message: `takes no new virtual machines: ${full.message}` };
+  }
   if (allocation === 'Enabled') return { status: 'True', reason: 'AsDeclared', message: 'takes virtual machines' };
   const means = allocation === 'Cordoned' ? 'nothing new is placed here' : 'no call changes anything here';
   return { status: 'True', reason: 'AsDeclared', message: `${allocation}: ${means}` };

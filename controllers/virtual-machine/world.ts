@@ -78,6 +78,7 @@ export function candidateOf({ pods, zones }: World, { metadata, spec, status }: 
     ready: status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
     maintenance: spec.maintenance,
     deleting: metadata.deletionTimestamp !== undefined,
+    ...(status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True') && { full: true }),
     allocation: strictestAllocation([spec.allocation, ...parents]),
     capabilities: status.capabilities ?? [],
     realCpus: cpus,

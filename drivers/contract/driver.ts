@@ -77,6 +77,9 @@ export interface HostObservation {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly storageBytes: number;
+  /** What nobody uses of the memory and of the storage, on the host and not by what was given out; absent where that is not known. */
+  readonly freeMemoryBytes?: number;
+  readonly freeStorageBytes?: number;
   /** Component versions and facts for people, for example {qemu: '7.2.22', accelerator: 'tcg'}. */
   readonly facts: Readonly<Record<string, string>>;
   readonly machines: readonly Machine[];

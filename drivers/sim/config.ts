@@ -7,6 +7,9 @@ export interface HostConfig {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly storageBytes: number;
+  /** What others use of both. */
+  readonly usedMemoryBytes: number;
+  readonly usedStorageBytes: number;
   readonly bootDelayMs: number;
   readonly stopDelayMs: number;
   readonly ignoreShutdown: boolean;
@@ -48,6 +51,8 @@ const HOST: Readonly<Record<string, Property>> = {
   cpus: { type: 'integer', minimum: 1, maximum: 65_536, default: 16, label: 'CPUs', description: 'CPUs that machines may use.' },
   memory: quantity('Memory', 'Memory that machines may use.', '64Gi'),
   storage: quantity('Storage', 'Local storage.', '0'),
+  memoryUsed: quantity('Used memory', 'Memory of the host that is in use.', '0'),
+  storageUsed: quantity('Used storage', 'Local storage of the host that is in use.', '0'),
   bootDelayMs: delay('Boot delay', 'Milliseconds from Start until the guest has addresses and hears a shutdown.', 500),
   stopDelayMs: delay('Stop delay', 'Milliseconds that a guest takes to shut down.', 300),
   ignoreShutdown: { type: 'boolean', default: false, label: 'Ignore shutdown', description: 'Guests ignore a graceful stop.' },
@@ -123,6 +128,8 @@ export function readHostConfig(bag: ConfigBag): HostConfig {
     cpus: Number(values.cpus),
     memoryBytes: Number(values.memory),
     storageBytes: Number(values.storage),
+    usedMemoryBytes: Number(values.memoryUsed),
+    usedStorageBytes: Number(values.storageUsed),
     bootDelayMs: Number(values.bootDelayMs),
     stopDelayMs: Number(values.stopDelayMs),
     ignoreShutdown: values.ignoreShutdown === true,

@@ -62,9 +62,13 @@ export function simHosts(sim: Sim): Immediate<HostService> {
   return {
     observe({ session }) {
       const host = hostOf(sim, session);
-      const { cpus, memoryBytes, storageBytes } = host.config;
+      const { cpus, memoryBytes, storageBytes, usedMemoryBytes, usedStorageBytes } = host.config;
+      const free = {
+        freeMemoryBytes: Math.max(memoryBytes - usedMemoryBytes, 0),
+        freeStorageBytes: Math.max(storageBytes - usedStorageBytes, 0),
+      };
       const facts = { engine: 'sim', bootDelayMs: String(host.config.bootDelayMs) };
-      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, facts, machines: machinesOn(sim, host) };
+      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, ...free, facts, machines: machinesOn(sim, host) };
     },
     renew: (context, token) => renewLease(sim, hostOf(sim, context.session), context, token),
   };

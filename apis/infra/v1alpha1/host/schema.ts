@@ -51,6 +51,7 @@ export const HostSpec = z.strictObject({
  * PowerOff, OutOfService, LeaseExpired: what proves it: its power driver, spec.outOfService, or its own lease. NotFenced: nothing does.
  * Cleaning: it is back, and copies of VMs that moved away meanwhile are removed before anything else is done.
  * MaintenanceBlocked: a VM may not be stopped. Draining: VMs are leaving. InMaintenance: drained as asked. AsDeclared: ready.
+ * NearlyFull, Full: most, or next to all, of its storage or memory is in use, so nothing new is placed there. HasRoom: neither. NotSeen: nobody can tell.
  * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers.
  */
 export const HostReason = z.enum([
@@ -76,6 +77,10 @@ export const HostReason = z.enum([
   'InMaintenance',
   'NotInMaintenance',
   'AsDeclared',
+  'NearlyFull',
+  'Full',
+  'HasRoom',
+  'NotSeen',
   'InUse',
   'Deleting',
   'Reachable',
@@ -135,7 +140,7 @@ export const HostStatus = z.strictObject({
     })
     .exactOptional()
     .describe('The proof that the host is dead; kept until it is back and cleaned.'),
-  conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
+  conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Full', 'Reconciling', 'Stalled'], HostReason),
 });
 
 export const HostFields = z.strictObject({

@@ -87,6 +87,20 @@ export declare type ObserveHostResponse = Message<"lenticular.driver.v1alpha1.Ob
    * @generated from field: repeated lenticular.driver.v1alpha1.MachineState machines = 7;
    */
   machines: MachineState[];
+
+  /**
+   * Bytes of memory that nobody uses now; absent: not known.
+   *
+   * @generated from field: optional int64 free_memory_bytes = 8;
+   */
+  freeMemoryBytes?: bigint | undefined;
+
+  /**
+   * Bytes of local storage that nobody uses now; absent: not known.
+   *
+   * @generated from field: optional int64 free_storage_bytes = 9;
+   */
+  freeStorageBytes?: bigint | undefined;
 };
 
 /**
