@@ -31,19 +31,22 @@ export interface ManualWorld {
   readonly volumes: ManualView<Volume>;
   readonly machines: ManualView<VirtualMachine>;
   readonly machinesOn: ViewIndex<VirtualMachine>;
+  readonly claimedBy: ViewIndex<Volume>;
 }
 
 /** Views that show nothing yet. */
 export function manualWorld(): ManualWorld {
   const machines = createManualView<VirtualMachine>(VirtualMachineKind);
+  const volumes = createManualView<Volume>(VolumeKind);
   return {
     zones: createManualView(ZoneKind),
     pods: createManualView(PodKind),
     hosts: createManualView(HostKind),
     pools: createManualView(StoragePoolKind),
-    volumes: createManualView(VolumeKind),
+    volumes,
     machines,
     machinesOn: indexView(machines, ({ status }) => [status.host]),
+    claimedBy: indexView(volumes, ({ status }) => [status.claim?.uid]),
   };
 }
 

@@ -33,6 +33,7 @@ export interface CloudBench {
 const QUIET: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const PATIENCE_MS = 20_000;
 const LOOK_MS = 10;
+const LEASE_MS = 5000;
 
 async function runAll(client: Client, sim: SimDriver, identity: string, signal: AbortSignal): Promise<void> {
   const views = createViews(client, { clock: REAL_CLOCK, random: Math.random, log: QUIET }, signal);
@@ -43,7 +44,7 @@ async function runAll(client: Client, sim: SimDriver, identity: string, signal: 
       throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${name}`);
     },
   });
-  const options = { views, client, sessions, identity, clock: REAL_CLOCK };
+  const options = { views, client, sessions, identity, clock: REAL_CLOCK, leaseMs: LEASE_MS };
   const controllers = [
     zoneController(options),
     podController(options),
@@ -60,7 +61,18 @@ async function runAll(client: Client, sim: SimDriver, identity: string, signal: 
     }
   }
   const hints = (stop: AbortSignal) => sessions.hints(stop);
-  const run = { client, views, clock: REAL_CLOCK, random: Math.random, log: QUIET, identity, controllers, shards, hints, leaseMs: 5000 };
+  const run = {
+    client,
+    views,
+    clock: REAL_CLOCK,
+    random: Math.random,
+    log: QUIET,
+    identity,
+    controllers,
+    shards,
+    hints,
+    leaseMs: LEASE_MS,
+  };
   try {
     await runControllers({ ...run, isDead: (holder) => holder !== identity }, signal);
   } finally {

@@ -29,7 +29,9 @@ export interface Said {
   readonly host?: string;
   readonly bootId?: string;
   readonly placementEpoch?: number;
-  readonly fence?: { readonly bootId: string; readonly evidence: string };
+  readonly fence?: { readonly bootId: string; readonly evidence: string; readonly machines?: readonly string[] };
+  readonly leaseSeconds?: number;
+  readonly leased?: boolean;
   readonly claim?: { readonly virtualMachine: string; readonly host: string; readonly placementEpoch: number };
   readonly conditions: readonly Condition[];
 }
@@ -112,9 +114,11 @@ function watchCopies(hosts: () => readonly SimHost[], signal: AbortSignal): () =
 export async function openDeclaredCloud({
   hosts: count,
   power = true,
+  leaseSeconds = 0,
 }: {
   readonly hosts: number;
   readonly power?: boolean;
+  readonly leaseSeconds?: number;
 }): Promise<DeclaredCloud> {
   const cloud = await openCloudBench();
   const ending = new AbortController();
@@ -131,7 +135,7 @@ export async function openDeclaredCloud({
   const mostCopies = watchCopies(hosts, ending.signal);
   await declare(`${INFRA}/zones`, 'Zone', 'zone-1', { failover: { afterSeconds: 1 } });
   await declare(`${INFRA}/pods`, 'Pod', 'rack-1', { zone: 'zone-1', overcommit: { cpuPercent: 400 } });
-  const config = { bootDelayMs: 20, stopDelayMs: 20 };
+  const config = { bootDelayMs: 20, stopDelayMs: 20, leaseSeconds };
   const names = Array.from({ length: count }, (_, index) => `host-${index + 1}`);
   for (const name of names) {
     await declare(`${INFRA}/hosts`, 'Host', name, {

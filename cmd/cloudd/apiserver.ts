@@ -28,6 +28,7 @@ import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
 import { readEtcdTls } from './etcd-tls.ts';
 import { OperatorError } from './operator-error.ts';
+import { watchStoreRoom } from './store-room.ts';
 
 export interface ApiserverOptions {
   readonly dataDir: string;
@@ -37,6 +38,7 @@ export interface ApiserverOptions {
   readonly etcdCa?: string;
   readonly etcdCert?: string;
   readonly etcdKey?: string;
+  readonly etcdQuota?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -86,12 +88,13 @@ async function openStore(options: ApiserverOptions, dirs: DataDir, log: Logger, 
   if (etcd === undefined) throw new OperatorError('--store etcd needs --etcd URL[,URL]');
   const { openEtcdStore } = await import('../../server/store/etcd.ts');
   const tls = await readEtcdTls(options, etcd, signal);
+  const quota = options.etcdQuota === undefined ? {} : { quotaBytes: options.etcdQuota };
   let about = 'etcd';
   const onMet = ({ version, guarded }: EtcdMet): void => {
     about = `etcd ${version}, ${guarded === undefined ? 'whose defects are not known' : `${String(guarded.length)} known defects guarded against`}`;
     log.info({ etcd: version, guarded: guarded ?? 'the defects of this line of releases are not known' }, 'met etcd');
   };
-  const opened = await openEtcdStore({ endpoints: etcd, ...(tls === undefined ? {} : { tls }), clock: systemClock(), onMet }, signal);
+  const opened = await openEtcdStore({ endpoints: etcd, ...(tls && { tls }), ...quota, clock: systemClock(), onMet }, signal);
   return { store: opened, about };
 }
 
@@ -162,6 +165,7 @@ function runApi(
     const { objects, warnings } = await remoteQueues(client, endpointToken(controllersToken), stop);
     return { objects: [...(local?.queues() ?? []), ...objects], warnings };
   };
+  const room = watchStoreRoom(store, { clock, log });
   const filled = (): Promise<void> => (api.ready() ? Promise.resolve() : Promise.reject(new Error('the watch cache is being filled')));
   const api = createApi({
     store,
@@ -175,14 +179,18 @@ function runApi(
     },
     computed: [{ kind: QueueKind, list: queues }],
     documents: [
-      metricsRoute([() => counts.metrics(), () => cacheMetrics(api, about), ...(local ? [local.metrics] : [])]),
+      metricsRoute([() => counts.metrics(), () => cacheMetrics(api, about), () => room.metrics(), ...(local ? [local.metrics] : [])]),
       healthRoutes(
         [
           { name: 'store', live: false, check: (stop) => store.revision(stop).then(() => undefined) },
           { name: 'watch-cache', live: false, check: filled },
           { name: 'watch', live: false, check: (stop) => filled().then(() => api.cache.fresh(stop)) },
         ],
-        () => [`the store is ${about}`, `the watch cache was found to differ from it ${String(api.cache.differences)} times`],
+        () => [
+          `the store is ${about}`,
+          `the watch cache was found to differ from it ${String(api.cache.differences)} times`,
+          ...room.facts(),
+        ],
       ),
       versionRoute({ release, platform: `${process.platform}/${process.arch}`, runtime: process.version }),
       discoveryRoutes(CATALOG),
@@ -190,7 +198,7 @@ function runApi(
     ],
   });
   const lifecycle = runLifecycle({ ...api, store, clock, identity: serverIdentity(dirs), onTrouble: trouble }, signal);
-  return { api, running: [api.run(signal), lifecycle] };
+  return { api, running: [api.run(signal), lifecycle, room.run(signal)] };
 }
 
 /** Listens, with certificates and tokens that are made where they are missing, and writes the kubeconfigs. */

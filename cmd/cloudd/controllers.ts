@@ -58,7 +58,7 @@ export async function startControllers(
   const views = createViews(client, { clock, random: Math.random, log }, signal);
   const { createSessions } = await import('../../drivers/dial/sessions.ts');
   const sessions = createSessions({ clock, dial: (name, address, stop) => dial(name, address, { dirs, log }, stop) });
-  const options = { views, client, sessions, identity, clock };
+  const options = { views, client, sessions, identity, clock, leaseMs: LEASE_MS };
   const controllers = [
     zoneController(options),
     podController(options),

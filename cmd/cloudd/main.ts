@@ -31,6 +31,12 @@ function urls(text: string): readonly string[] {
   return list;
 }
 
+/** A number of bytes. */
+function bytes(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of bytes.');
+  return Number(text);
+}
+
 const dataDir = new Option('--data-dir <dir>', 'holds the store, certificates and kubeconfig').default(DEFAULT_DATA_DIR);
 const portOption = new Option('--port <n>', 'the port of the API on 127.0.0.1').argParser(port).default(6440);
 const store = new Option('--store <kind>', 'where objects are kept').choices(['sqlite', 'etcd']).default('sqlite');
@@ -38,6 +44,9 @@ const etcd = new Option('--etcd <urls>', 'with --store etcd: its endpoints, sepa
 const etcdCa = new Option('--etcd-ca <file>', 'PEM of the authority of https endpoints');
 const etcdCert = new Option('--etcd-cert <file>', "PEM of the client's certificate, for an etcd that asks for one");
 const etcdKey = new Option('--etcd-key <file>', 'PEM of its private key');
+const etcdQuota = new Option('--etcd-quota <bytes>', 'its --quota-backend-bytes, which it does not tell: to say before it is full')
+  .argParser(bytes)
+  .default(2 ** 31);
 const logLevel = new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info');
 
 const program = new Command('cloudd')
@@ -55,6 +64,7 @@ program
   .addOption(etcdCa)
   .addOption(etcdCert)
   .addOption(etcdKey)
+  .addOption(etcdQuota)
   .addOption(
     new Option('--sample <name>', 'what to apply, once, on an empty store').choices(['quickstart', 'qemu', 'none']).default('quickstart'),
   )
@@ -71,6 +81,7 @@ program
   .addOption(etcdCa)
   .addOption(etcdCert)
   .addOption(etcdKey)
+  .addOption(etcdQuota)
   .addOption(logLevel)
   .action(async (options: ApiserverOptions) => (await import('./apiserver.ts')).apiserver(options, stopped()));
 

@@ -2,6 +2,7 @@ import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import { MOST_LEASED } from '../../apis/infra/v1alpha1/host/schema.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
@@ -21,13 +22,16 @@ import type { Client, ObjectKey } from '../../client/client.ts';
 import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import { DRIVER_ERROR_CODES } from '../../drivers/contract/driver-error.ts';
+import type { HostLease } from '../../drivers/contract/lease.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import { orphansOf } from '../runtime/orphans.ts';
 import { ask, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
-import type { Controller, Round, Views } from '../runtime/controller.ts';
+import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
 import { changedIn, declaredAnew, states, SUMMARY_MS } from '../runtime/trigger.ts';
 import { copiesOn } from './copies.ts';
+import { renewLease } from './lease.ts';
+import { hasRunOut } from './plan-lease.ts';
 import { planHost } from './plan.ts';
 import type { HostAnswer, HostFacts, HostStatus, HostStep, PlacedVm } from './plan-facts.ts';
 import { takeStep } from './take.ts';
@@ -39,9 +43,11 @@ export interface HostControllerOptions {
   readonly client: Client;
   readonly sessions: Sessions;
   readonly clock: Clock;
+  /** How long a leader may go on that has not heard yet that it is none any more; 15 s where it is not given. */
+  readonly leaseMs?: number;
 }
 
-type Parts = Omit<HostControllerOptions, 'views'> & { readonly world: World; readonly vigil: Vigil };
+type Parts = Required<Omit<HostControllerOptions, 'views'>> & { readonly world: World; readonly vigil: Vigil };
 
 interface World {
   readonly zones: View<Zone>;
@@ -79,11 +85,20 @@ function twinOf({ hostsById }: World, { metadata }: Host, hostId: string): strin
   return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
 }
 
-async function askDriver(sessions: Sessions, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
+const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
+
+/** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
+const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
+
+async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
   return ask(async () => {
-    const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
+    const renew = (): Promise<HostLease | undefined> => renewLease({ ...parts, host, round }, signal);
+    // First of all: what looks take, or that they fail, is no reason to let machines stop. Who is silent is looked at first.
+    const renewed = isSaidSilent(host) ? undefined : await renew();
+    const session = await openEndpoint(parts.sessions, 'machine', host, round.authority, signal);
     const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
-    return { info: session.info, observation, capabilities: session.capabilities };
+    const lease = renewed ?? (isSaidSilent(host) ? await renew() : undefined);
+    return { info: session.info, observation, capabilities: session.capabilities, ...(lease !== undefined && { lease }) };
   }, signal);
 }
 
@@ -101,17 +116,13 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   const leaving = metadata.deletionTimestamp !== undefined;
   const leaves = !spec.running || spec.onMaintenance === 'Restart' || !isVerified || leaving;
   return {
+    uid: metadata.uid,
     name: nameOf(vm),
     ...{ cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 },
     reschedules: spec.running && spec.onHostFailure === 'Reschedule' && isVerified && !leaving && !isStuck,
     leaves: leaves && isVerified && scheduled.reason === 'NoCapacity' ? 'stuck' : leaves,
   };
 }
-
-const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
-
-/** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
-const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
 
 function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
   return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
@@ -146,10 +157,12 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
   const unheard = vigil.hear(host.metadata.uid, { epoch, silent: !device.known, nowMs });
   if (unheard === undefined) return nobody;
   const { sinceMs, offBoot } = unheard;
+  // What the host has not told this leader, it may tell another, until that one has heard that it leads no more; what it has told, it tells no older one.
+  const renewedMs = vigil.lastRenewal(host.metadata.uid, epoch)?.atMs ?? sinceMs + parts.leaseMs;
   const since = isSaidSilent(host) ? reachable(host)?.lastTransitionTime : undefined;
   const recordedMs = since === undefined ? 0 : clock.now() - Date.parse(since);
   return {
-    silence: { recordedMs, witnessedMs: nowMs - sinceMs, ...(offBoot !== undefined && { offBoot }) },
+    silence: { recordedMs, witnessedMs: nowMs - sinceMs, unrenewedMs: nowMs - renewedMs, ...(offBoot !== undefined && { offBoot }) },
     neighbours: neighboursOf(parts, host, epoch, sinceMs),
   };
 }
@@ -160,7 +173,8 @@ function hasRefuge(world: World, host: Host, zone: Zone): boolean {
     const { metadata, spec, status } = other;
     const isElsewhere = metadata.uid !== host.metadata.uid;
     const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
-    return isElsewhere && isReady && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
+    const isFull = status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True');
+    return isElsewhere && isReady && !isFull && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
   });
 }
 
@@ -180,8 +194,26 @@ async function leftOn(
   return copiesOn({ host: host.metadata.name, machines, installation, returns }, world.machines, client, signal);
 }
 
+/** VMs placed on a host whose lease has run out, and whose machines were under it; the objects are read anew, because on that they run elsewhere. */
+async function leasedOn(
+  { client }: Parts,
+  host: Host,
+  placed: readonly VirtualMachine[],
+  silence: HostFacts['silence'],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const known = host.status.fence?.machines ?? [];
+  if (!hasRunOut(host, silence)) return new Set();
+  const seen = placed.filter(({ metadata, status }) => status.leased === true && !known.includes(metadata.uid));
+  const read = await Promise.all(
+    seen.slice(0, MOST_LEASED - known.length).map((vm) => client.get<VirtualMachine>(VirtualMachineKind, keyOf(vm), signal)),
+  );
+  const leased = read.filter((vm, at) => vm?.metadata.uid === seen[at]?.metadata.uid && vm?.status.leased === true);
+  return new Set(leased.flatMap((vm) => (vm?.status.host === host.metadata.name ? [vm.metadata.uid] : [])));
+}
+
 async function observe(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<HostFacts> {
-  const { world, client, sessions } = parts;
+  const { world, client } = parts;
   const { name } = host.metadata;
   const pod = podOf(world, host);
   const zone = zoneOf(world, host);
@@ -190,15 +222,17 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
   const local = world.poolsByHost.of(name);
   const leaves = host.metadata.deletionTimestamp !== undefined && placed.length + claimed.length + local.length === 0;
   // A host that leaves is not asked: asking would open its session again.
-  const device = pod === undefined || leaves ? undefined : await askDriver(sessions, host, round, signal);
+  const device = pod === undefined || leaves ? undefined : await askDriver(parts, host, round, signal);
   const seen = device?.known === true ? device.value.observation.machines : [];
   const listed = seen.flatMap(({ owner }) => owner?.uid ?? []);
   const twin = device?.known === true ? twinOf(world, host, device.value.observation.hostId) : undefined;
+  const silent = silenceOf(parts, host, device, round.authority.epoch);
   return {
     ...(pod !== undefined && { pod }),
     ...(zone !== undefined && { zone: { name: zone.metadata.name, failover: ZoneFailover.parse(zone.spec.failover) } }),
     ...(device !== undefined && { device }),
-    ...silenceOf(parts, host, device, round.authority.epoch),
+    ...silent,
+    leased: await leasedOn(parts, host, placed, silent.silence, signal),
     refuge: zone !== undefined && hasRefuge(world, host, zone),
     placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
     copies: await leftOn(parts, host, device, round, signal),
@@ -234,6 +268,50 @@ function worldOf(views: Views): World {
 
 const named = (name: string | undefined): readonly ObjectKey[] => (name === undefined ? [] : [{ name }]);
 
+/** Hosts that a change of another object may matter to. */
+function triggersOf(world: World): readonly Trigger[] {
+  const inPod = (pod: string): readonly ObjectKey[] => world.hostsByPod.of(pod).map(keyOf);
+  // One host's silence asks for a look at all of its zone: whether it alone is silent decides what is done.
+  const besidesSilent = (object: ApiObject): readonly ObjectKey[] => {
+    const host = object as unknown as Host;
+    const zone = zoneOf(world, host);
+    return zone === undefined || !isSaidSilent(host) ? [] : hostsIn(world, zone.metadata.name).map(keyOf);
+  };
+  return [
+    { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => hostsIn(world, metadata.name).map(keyOf) },
+    { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inPod(metadata.name) },
+    {
+      kind: HostKind,
+      matters: changedIn((object) => {
+        const host = object as unknown as Host;
+        return [host.status.fence, states(host)];
+      }),
+      keysOf: besidesSilent,
+    },
+    {
+      kind: StoragePoolKind,
+      afterMs: SUMMARY_MS,
+      matters: changedIn((object) => (object as unknown as StoragePool).status.provisioned),
+      keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host),
+    },
+    {
+      kind: VolumeKind,
+      afterMs: SUMMARY_MS,
+      matters: changedIn((object) => (object as unknown as Volume).status.claim?.host),
+      keysOf: (object) => named((object as unknown as Volume).status.claim?.host),
+    },
+    {
+      kind: VirtualMachineKind,
+      afterMs: SUMMARY_MS,
+      matters: changedIn((object) => {
+        const vm = object as unknown as VirtualMachine;
+        return [vm.status.host, scheduledOf(vm)?.status, scheduledOf(vm)?.reason];
+      }),
+      keysOf: (object) => named((object as unknown as VirtualMachine).status.host),
+    },
+  ];
+}
+
 /**
  * Says what hosts have and how they are, proves silent ones dead where it may, and keeps a host until nothing is placed on it. Of machines it
  * touches only copies whose VMs have given up their place there, and orphans that a person gave up.
@@ -243,52 +321,14 @@ export function hostController({
   client,
   sessions,
   clock,
+  leaseMs = 15_000,
 }: HostControllerOptions): Controller<Host, HostFacts, HostStep, HostStatus> {
   const world = worldOf(views);
-  const parts: Parts = { world, client, sessions, clock, vigil: createVigil() };
-  const inPod = (pod: string): readonly ObjectKey[] => world.hostsByPod.of(pod).map(keyOf);
-  // One host's silence asks for a look at all of its zone: whether it alone is silent decides what is done.
-  const besidesSilent = (object: ApiObject): readonly ObjectKey[] => {
-    const host = object as unknown as Host;
-    const zone = zoneOf(world, host);
-    return zone === undefined || !isSaidSilent(host) ? [] : hostsIn(world, zone.metadata.name).map(keyOf);
-  };
+  const parts: Parts = { world, client, sessions, clock, leaseMs, vigil: createVigil() };
   return {
     kind: HostKind,
     finalizer: 'infra.lenticular.dev/host',
-    triggers: [
-      { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => hostsIn(world, metadata.name).map(keyOf) },
-      { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inPod(metadata.name) },
-      {
-        kind: HostKind,
-        matters: changedIn((object) => {
-          const host = object as unknown as Host;
-          return [host.status.fence, states(host)];
-        }),
-        keysOf: besidesSilent,
-      },
-      {
-        kind: StoragePoolKind,
-        afterMs: SUMMARY_MS,
-        matters: changedIn((object) => (object as unknown as StoragePool).status.provisioned),
-        keysOf: (object) => named((object as unknown as StoragePool).spec.scope.host),
-      },
-      {
-        kind: VolumeKind,
-        afterMs: SUMMARY_MS,
-        matters: changedIn((object) => (object as unknown as Volume).status.claim?.host),
-        keysOf: (object) => named((object as unknown as Volume).status.claim?.host),
-      },
-      {
-        kind: VirtualMachineKind,
-        afterMs: SUMMARY_MS,
-        matters: changedIn((object) => {
-          const vm = object as unknown as VirtualMachine;
-          return [vm.status.host, scheduledOf(vm)?.status, scheduledOf(vm)?.reason];
-        }),
-        keysOf: (object) => named((object as unknown as VirtualMachine).status.host),
-      },
-    ],
+    triggers: triggersOf(world),
     shardOf: ({ spec }) => {
       const zone = world.pods.get({ name: spec.pod })?.spec.zone;
       return zone === undefined || world.zones.get({ name: zone }) === undefined ? 'global' : zone;

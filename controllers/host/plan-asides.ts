@@ -3,6 +3,7 @@ import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { clip } from '../../apis/meta/sentence.ts';
 import type { Verdict } from '../runtime/plan.ts';
 import type { HostFacts, HostReason, HostStatus, HostStep } from './plan-facts.ts';
+import { fullCondition } from './plan-full.ts';
 import { planMaintenance } from './plan-maintenance.ts';
 
 type PlannedHostCondition = HostStatus['conditions'][number];
@@ -54,5 +55,6 @@ export function asides(host: Host, facts: HostFacts, conclusion: Conclusion): re
     { type: 'Reachable', ...reachableAs(facts), observedGeneration },
     { type: 'Maintenance', status: drained ? 'True' : 'False', reason, message: clip(message, 1024), observedGeneration },
     { type: 'Fenced', ...fencedAs(host, facts, conclusion), observedGeneration },
+    ...fullCondition(host, facts),
   ];
 }

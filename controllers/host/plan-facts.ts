@@ -3,6 +3,7 @@ import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { Amounts } from '../../apis/meta/amounts.ts';
 import type { Allocation } from '../../apis/meta/fields.ts';
 import type { DriverInfo, HostObservation } from '../../drivers/contract/driver.ts';
+import type { HostLease } from '../../drivers/contract/lease.ts';
 import type { PowerState } from '../../drivers/contract/machine.ts';
 import type { Answer } from '../runtime/device.ts';
 import type { Plan, Planned } from '../runtime/plan.ts';
@@ -16,10 +17,13 @@ export interface HostAnswer {
   readonly info: DriverInfo;
   readonly capabilities: readonly string[];
   readonly observation: HostObservation;
+  /** Undefined: it cannot have one, or was not asked for it. */
+  readonly lease?: HostLease;
 }
 
 /** A VM that is placed here, and what it lets be done. */
 export interface PlacedVm extends Amounts {
+  readonly uid: string;
   /** `namespace/name`. */
   readonly name: string;
   /** Whether it shall run elsewhere once the host is proven dead, and no disk keeps it here. */
@@ -48,6 +52,8 @@ export interface Silence {
   readonly recordedMs: number;
   /** As this leader has heard it, by its own clock. */
   readonly witnessedMs: number;
+  /** By the same clock, since this leader was told of its lease last, or has asked in vain. */
+  readonly unrenewedMs: number;
   /** The boot that this leader had seen last when the power driver proved the host off. */
   readonly offBoot?: string;
 }
@@ -67,6 +73,8 @@ export interface HostFacts {
   /** Whether another host of the zone takes virtual machines now. */
   readonly refuge: boolean;
   readonly placed: readonly PlacedVm[];
+  /** Uids of the VMs placed here whose machines were seen to be under its lease, once it has run out: by their objects as they are in the store. */
+  readonly leased: ReadonlySet<string>;
   /** Copies to be removed; while the host comes back, judged by the VMs' objects as they are in the store. */
   readonly copies: readonly LeftCopy[];
   /** Volumes, as `namespace/name`, that were claimed for this host and not yet seen detached. */

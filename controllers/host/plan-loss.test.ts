@@ -9,7 +9,7 @@ import { facts, failed, host, NOW, seen, vm1 } from './test-facts.ts';
 const POWER = { power: { driver: 'ipmi' } };
 const DEAD = { outOfService: { bootId: 'b-1', reason: 'burnt' } };
 const OTHER = { outOfService: { bootId: 'b-0', reason: 'burnt' } };
-const LONG = { recordedMs: 31_000, witnessedMs: 31_000 };
+const LONG = { recordedMs: 31_000, witnessedMs: 31_000, unrenewedMs: 31_000 };
 const POWER_OFF = { bootId: 'b-1', evidence: 'PowerOff', message: 'its power driver ipmi confirmed that it is off' } as const;
 const STATED = { bootId: 'b-1', evidence: 'OutOfService', message: 'spec.outOfService says so: burnt' } as const;
 const copy: LeftCopy = { uid: 'm-1', name: 'default/vm-1', power: 'running', generation: 3, placementEpoch: 2 };
@@ -29,6 +29,15 @@ const inZone = (mode: 'Automatic' | 'Paused' | 'DryRun'): Pick<HostFacts, 'zone'
   return { zone: { name: 'zone-1', failover: { mode, afterSeconds: 30 } } };
 };
 
+/** A host that stops its leased machines 20 s after it was last renewed, and the machine of vm-1 is one. */
+const LEASED = { leaseSeconds: 20 } as const;
+const RAN_OUT = { leased: new Set(['m-1']) } as const;
+const EXPIRED = {
+  ...({ bootId: 'b-1', evidence: 'LeaseExpired' } as const),
+  machines: ['m-1'],
+  message: 'its lease of 20 s ran out without an answer, so it has stopped the machines that were under it',
+};
+
 interface Row {
   readonly why: string;
   readonly have: Host;
@@ -44,7 +53,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'a short silence is only said',
     have: known(POWER),
-    facts: silent({ silence: { recordedMs: 29_999, witnessedMs: 29_999 } }),
+    facts: silent({ silence: { recordedMs: 29_999, witnessedMs: 29_999, unrenewedMs: 29_999 } }),
     ready: ['Unknown', 'DriverUnreachable'],
   },
   {
@@ -72,7 +81,7 @@ const ROWS: readonly Row[] = [
   {
     why: "another leader's watch is not ours",
     have: known(POWER),
-    facts: silent({ silence: { recordedMs: 3_600_000, witnessedMs: 29_000 } }),
+    facts: silent({ silence: { recordedMs: 3_600_000, witnessedMs: 29_000, unrenewedMs: 29_000 } }),
     ready: ['Unknown', 'Suspect'],
     says: /its leader is new/,
   },
@@ -155,7 +164,7 @@ const ROWS: readonly Row[] = [
   {
     why: 'what was proven stays so, whoever leads',
     have: known(POWER, { fence: POWER_OFF }),
-    facts: silent({ silence: { recordedMs: 0, witnessedMs: 0 } }),
+    facts: silent({ silence: { recordedMs: 0, witnessedMs: 0, unrenewedMs: 0 } }),
     ready: ['False', 'Fenced'],
     fence: POWER_OFF,
     fenced: ['True', 'PowerOff'],
@@ -204,6 +213,97 @@ const ROWS: readonly Row[] = [
     facts: facts(seen({ bootId: 'b-2' })),
     ready: ['True', 'AsDeclared'],
     fenced: ['False', 'NotFenced'],
+  },
+  {
+    why: 'a lease that ran out, with a margin, proves dead what was under it',
+    have: known({}, LEASED),
+    facts: silent({ silence: { recordedMs: 31_000, witnessedMs: 31_000, unrenewedMs: 23_000 }, ...RAN_OUT }),
+    ready: ['False', 'Fenced'],
+    fence: EXPIRED,
+    fenced: ['True', 'LeaseExpired'],
+  },
+  {
+    why: 'without the margin it proves nothing yet',
+    have: known({}, LEASED),
+    facts: silent({ silence: { recordedMs: 31_000, witnessedMs: 31_000, unrenewedMs: 22_999 }, ...RAN_OUT }),
+    ready: ['Unknown', 'Suspect'],
+    says: /its lease of 20 s is waited for to run out/,
+  },
+  {
+    why: 'a lease proves nothing before the host is suspected',
+    have: known({}, LEASED),
+    facts: silent({ silence: { recordedMs: 29_999, witnessedMs: 31_000, unrenewedMs: 31_000 }, ...RAN_OUT }),
+    ready: ['Unknown', 'DriverUnreachable'],
+  },
+  {
+    why: 'a lease says nothing of machines that were not seen to be under it',
+    have: known({}, LEASED),
+    facts: silent(),
+    ready: ['Unknown', 'Suspect'],
+    says: /^silent for more than 30 s; its lease has run out, and default\/vm-1 was not under it/,
+  },
+  {
+    why: 'a lease that is not recorded as in force is none',
+    have: known({}),
+    facts: silent(RAN_OUT),
+    ready: ['Unknown', 'Suspect'],
+    says: /it has no spec\.power/,
+  },
+  {
+    why: 'a lease of the machine that another driver led to is not counted',
+    have: known(
+      { driver: { name: 'sim', config: { hostId: 'another' } } },
+      { ...LEASED, driver: { name: 'sim', version: '1', instance: 'i', reached: 'x' } },
+    ),
+    facts: silent(RAN_OUT),
+    ready: ['Unknown', 'Suspect'],
+  },
+  {
+    why: 'a host with a lease and a power driver is switched off while its lease has not run out',
+    have: known(POWER, LEASED),
+    facts: silent({ silence: { ...LONG, unrenewedMs: 0 }, ...RAN_OUT }),
+    ready: ['Unknown', 'PoweringOff'],
+    steps: ['power-off'],
+  },
+  {
+    why: 'where many are silent at once, each lease proves what it proves',
+    have: known({}, LEASED),
+    facts: silent({ neighbours: { hosts: 5, silent: 5 }, ...RAN_OUT }),
+    ready: ['False', 'Fenced'],
+    fence: EXPIRED,
+  },
+  {
+    why: 'nobody gives up a place for which there is no other, though the lease ran out',
+    have: known({}, LEASED),
+    facts: silent({ refuge: false, ...RAN_OUT }),
+    ready: ['Unknown', 'Suspect'],
+    says: /no other host is ready/,
+  },
+  {
+    why: 'in a zone that is paused nobody runs elsewhere, though the lease ran out',
+    have: known({}, LEASED),
+    facts: silent({ ...inZone('Paused'), ...RAN_OUT }),
+    ready: ['Unknown', 'FailoverPaused'],
+    says: /its lease has stopped default\/vm-1/,
+  },
+  {
+    why: 'a proof by lease stays, whoever leads, names those that are known later too, and says of whom it is none',
+    have: known({}, { ...LEASED, fence: { ...EXPIRED, machines: ['m-0'] } }),
+    facts: silent({
+      silence: { recordedMs: 0, witnessedMs: 0, unrenewedMs: 0 },
+      placed: [vm1, { ...vm1, uid: 'm-2', name: 'default/vm-2' }],
+      ...RAN_OUT,
+    }),
+    ready: ['False', 'Fenced'],
+    fence: { ...EXPIRED, machines: ['m-0', 'm-1'] },
+    says: /nothing proves that of default\/vm-2$/,
+  },
+  {
+    why: 'what an operator states is worth more than a lease, for it is about all that ran there',
+    have: known(DEAD, { ...LEASED, fence: EXPIRED }),
+    facts: silent(),
+    ready: ['False', 'Fenced'],
+    fence: STATED,
   },
   {
     why: 'a host that is back is cleaned before anything else, and stays fenced until it is',

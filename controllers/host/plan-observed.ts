@@ -6,6 +6,7 @@ import { clip } from '../../apis/meta/sentence.ts';
 import type { HostObservation } from '../../drivers/contract/driver.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
 import type { HostFacts } from './plan-facts.ts';
+import { leaseSecondsAfter } from './plan-lease.ts';
 import { driverDigest } from './plan-reached.ts';
 
 type HostStatus = Host['status'];
@@ -60,6 +61,7 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
   const { info, observation, capabilities } = device.value;
   const { hostId, bootId, cpus, memoryBytes, storageBytes, machines } = observation;
   const unmanaged = unmanagedOf(machines, facts);
+  const leaseSeconds = leaseSecondsAfter(host, device.value.lease);
   return {
     hostId: clip(hostId, 128),
     bootId: clip(bootId, 128),
@@ -76,6 +78,7 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
       .map((name) => clip(name, 128)),
     facts: factsOf(observation.facts),
     machines: machines.filter(({ owner, released }) => owner?.installation === facts.installation && !released).length,
+    ...(leaseSeconds !== undefined && { leaseSeconds }),
     ...(unmanaged.length > 0 && { unmanaged: [...unmanaged] }),
   };
 }

@@ -7,6 +7,7 @@ import { asides, isStated } from './plan-asides.ts';
 import type { Conclusion } from './plan-asides.ts';
 import { collectSteps } from './plan-collect.ts';
 import type { HostFacts, HostPlan, HostReason } from './plan-facts.ts';
+import { fullnessOfHost } from './plan-full.ts';
 import { fencedVerdict, planSilence, proofOf } from './plan-loss.ts';
 import { planMaintenance } from './plan-maintenance.ts';
 import { hostIdBefore, observedFields } from './plan-observed.ts';
@@ -15,6 +16,8 @@ import { planCleaning } from './plan-return.ts';
 const SILENT_LOOK_MS = 5000;
 const CLEANING_LOOK_MS = 2000;
 const MAX_BEAT_MS = 60_000;
+/** Looks in the time of a lease: so many in a row must fail before it runs out. */
+const RENEWALS = 4;
 
 /** What keeps the host where it is. */
 function inUse({ placed, claimed }: HostFacts): readonly string[] {
@@ -27,7 +30,7 @@ function unanswered(host: Host, facts: HostFacts): Conclusion {
   const { device } = facts;
   if (device?.known !== false) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
   const fence = proofOf(host, facts);
-  if (fence !== undefined) return { ...fencedVerdict(fence), fence };
+  if (fence !== undefined) return { ...fencedVerdict(fence, facts), fence };
   const { reason, because, field } = device;
   if (reason === 'DRIVER_UNKNOWN') {
     return { status: 'False', reason: 'DriverUnknown', message: `there is no driver ${spec.driver.name} here`, also: 'stalled' };
@@ -64,6 +67,10 @@ function answered(host: Host, facts: HostFacts, allocation: NonNullable<HostFact
   }
   const maintenance = planMaintenance(host, facts);
   if (maintenance !== undefined) return maintenance;
+  const full = fullnessOfHost(host, facts);
+  if (full !== undefined && full.now !== 'HasRoom') {
+    return { status: 'True', reason: full.now, message: `takes no new virtual machines: ${full.message}` };
+  }
   if (allocation === 'Enabled') return { status: 'True', reason: 'AsDeclared', message: 'takes virtual machines' };
   const means = allocation === 'Cordoned' ? 'nothing new is placed here' : 'no call changes anything here';
   return { status: 'True', reason: 'AsDeclared', message: `${allocation}: ${means}` };
@@ -80,10 +87,13 @@ function conclude(host: Host, facts: HostFacts): Conclusion {
 
 /** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
 function lookAgainMs({ device, placed, zone, orphans }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
-  const beatMs = zone === undefined ? SILENT_LOOK_MS : Math.min(Math.ceil((zone.failover.afterSeconds * 1000) / 3), MAX_BEAT_MS);
+  const leaseMs = device?.known === true ? (device.value.lease?.offeredMs ?? 0) : 0;
+  const renewMs = leaseMs === 0 ? MAX_BEAT_MS : Math.ceil(leaseMs / RENEWALS);
+  const suspectMs = zone === undefined ? SILENT_LOOK_MS : Math.ceil((zone.failover.afterSeconds * 1000) / 3);
+  const beatMs = Math.min(suspectMs, renewMs, MAX_BEAT_MS);
   if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
   if (reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
-  return device !== undefined && placed.length > 0 ? beatMs : undefined;
+  return device !== undefined && placed.length + leaseMs > 0 ? beatMs : undefined;
 }
 
 /** Decides what one host needs next. Pure: the same host and facts give the same plan. */

@@ -61,7 +61,16 @@ export function facts(more: Partial<HostFacts> = {}): HostFacts {
   return {
     pod: { cpuPercent: 400, memoryPercent: 100, allocation: 'Enabled' },
     zone: { name: 'zone-1', failover: { mode: 'Automatic', afterSeconds: 30 } },
-    ...{ neighbours: { hosts: 1, silent: 0 }, refuge: true, placed: [], copies: [], claimed: [], pools: [], storageBytes: 0 },
+    ...{
+      neighbours: { hosts: 1, silent: 0 },
+      refuge: true,
+      placed: [],
+      leased: new Set<string>(),
+      copies: [],
+      claimed: [],
+      pools: [],
+      storageBytes: 0,
+    },
     ...{ installation: 'us', machines: new Set(['m-1']), orphans: new Set<string>() },
     ...seen(),
     ...more,
@@ -69,6 +78,6 @@ export function facts(more: Partial<HostFacts> = {}): HostFacts {
 }
 
 export const vm1: PlacedVm = {
-  ...{ name: 'default/vm-1', cpus: 2, memoryBytes: 4 * GIB, storageBytes: 0 },
+  ...{ uid: 'm-1', name: 'default/vm-1', cpus: 2, memoryBytes: 4 * GIB, storageBytes: 0 },
   ...{ reschedules: true, leaves: false },
 };

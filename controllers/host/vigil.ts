@@ -1,3 +1,5 @@
+import type { HostLease } from '../../drivers/contract/lease.ts';
+
 /** For how long a leader has heard nothing of a host that it has asked. */
 export interface Unheard {
   /** When its first question stayed without an answer, by the monotonic clock. */
@@ -14,7 +16,19 @@ export interface Vigil {
   answeredSince(uid: string, epoch: number, sinceMs: number): boolean;
   /** Notes that a silent host was proven off when `bootId` was the last boot seen. */
   proven(uid: string, bootId: string): void;
+  /** Notes at `nowMs` what the host said of its lease to this leader. */
+  renewed(uid: string, answer: Renewed): void;
+  /** What it said last to this leader. */
+  lastRenewal(uid: string, epoch: number): Renewed | undefined;
   forget(uid: string): void;
+}
+
+/** What a host said of its lease, to whom and when. */
+export interface Renewed {
+  readonly epoch: number;
+  readonly lease: HostLease;
+  /** By the monotonic clock, once the answer was there. */
+  readonly atMs: number;
 }
 
 type Heard = { readonly epoch: number; readonly answeredMs: number } | ({ readonly epoch: number } & Unheard);
@@ -22,6 +36,7 @@ type Heard = { readonly epoch: number; readonly answeredMs: number } | ({ readon
 /** A vigil that has heard of nobody yet. */
 export function createVigil(): Vigil {
   const hosts = new Map<string, Heard>();
+  const leases = new Map<string, Renewed>();
   return {
     hear(uid, { epoch, silent, nowMs }) {
       if (!silent) {
@@ -41,6 +56,14 @@ export function createVigil(): Vigil {
       const heard = hosts.get(uid);
       if (heard !== undefined && 'sinceMs' in heard) hosts.set(uid, { ...heard, offBoot: bootId });
     },
-    forget: (uid) => void hosts.delete(uid),
+    renewed: (uid, answer) => void leases.set(uid, answer),
+    lastRenewal(uid, epoch) {
+      const last = leases.get(uid);
+      return last?.epoch === epoch ? last : undefined;
+    },
+    forget(uid) {
+      hosts.delete(uid);
+      leases.delete(uid);
+    },
   };
 }

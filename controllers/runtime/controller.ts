@@ -23,6 +23,8 @@ export interface Round {
   readonly authority: Authority;
   /** `<uid>.<generation>` of the object. */
   readonly trace: string;
+  /** Throws once this process may no longer be the leader: to be asked right before what only the leader may do while it looks. */
+  readonly check: () => void;
   /** The last step that a driver refused for good, in this generation of the object: a fact for the planner. */
   readonly refused?: Refusal;
 }

@@ -329,7 +329,12 @@ async function round(
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const trace = traceOf(object);
     const refused = refusals.get(trace);
-    const given: Round = { authority: { ...options.authority(), visit }, trace, ...(refused !== undefined && { refused }) };
+    const given: Round = {
+      authority: { ...options.authority(), visit },
+      trace,
+      check: options.check,
+      ...(refused !== undefined && { refused }),
+    };
     const log = childLog(options.log, fieldsOf(options, object));
     return await reconcile(controller, object, given, { ...options, log, refusals, failures, onStaleEpoch: options.raise }, ending.signal);
   } finally {

@@ -45,11 +45,22 @@ describe('planStoragePool', () => {
     expect(plan).toMatchObject({ steps: [], finalizer: 'hold' });
   });
 
-  test('it is full from its threshold on', () => {
-    const full = (usedBytes: number) =>
-      planStoragePool(pool(), facts(seen({ usedBytes }))).status.conditions.find(({ type }) => type === 'Full');
-    expect(full(90 * GIB - 1)).toMatchObject({ status: 'False', reason: 'UnderThreshold' });
-    expect(full(90 * GIB)).toMatchObject({ status: 'True', reason: 'OverThreshold' });
+  test('it says that it is nearly full from its threshold on, and full when next to nothing is left', () => {
+    const said = (usedBytes: number, before?: 'True' | 'False') => {
+      const full = { type: 'Full', status: before ?? 'False', reason: 'HasRoom', message: '', lastTransitionTime: NOW } as const;
+      const { status, lookAgainMs } = planStoragePool(
+        pool({ status: { conditions: [full] } }),
+        facts({ ...seen({ usedBytes }), users: ['default/v-1'] }),
+      );
+      const condition = status.conditions.find(({ type }) => type === 'Full');
+      expect(lookAgainMs).toBe(60_000);
+      return [condition?.status, condition?.reason, status.conditions[0]?.status, status.conditions[0]?.reason];
+    };
+    expect(said(90 * GIB - 1)).toEqual(['False', 'HasRoom', 'True', 'AsDeclared']);
+    expect(said(90 * GIB)).toEqual(['True', 'NearlyFull', 'True', 'NearlyFull']);
+    expect(said(99 * GIB)).toEqual(['True', 'Full', 'True', 'Full']);
+    // Around the threshold it does not go to and fro.
+    expect([said(88 * GIB, 'True')[1], said(88 * GIB - 1, 'True')[1]]).toEqual(['NearlyFull', 'HasRoom']);
   });
 
   test('how full it is is unknown while it does not answer', () => {

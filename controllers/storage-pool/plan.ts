@@ -1,3 +1,5 @@
+import { fullnessOf } from '../../apis/meta/fullness.ts';
+import type { Fullness } from '../../apis/meta/fullness.ts';
 import { bytesOf, quantityOf } from '../../apis/meta/quantity.ts';
 import { clip, nameList } from '../../apis/meta/sentence.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
@@ -16,6 +18,7 @@ type Unmanaged = NonNullable<StoragePoolStatus['unmanaged']>[number];
 export type StoragePoolStep = { readonly do: 'forget' } | CollectStep;
 
 const UNREACHABLE_LOOK_MS = 5000;
+const USED_LOOK_MS = 60_000;
 const MOST_UNMANAGED = 100;
 
 function unmanagedOf(disks: readonly Disk[], { installation, volumes }: StoragePoolFacts): readonly Unmanaged[] {
@@ -55,13 +58,19 @@ function observedFields({ status }: StoragePool, facts: StoragePoolFacts): Omit<
   };
 }
 
-function verdictOf({ spec }: StoragePool, { scopeExists, device }: StoragePoolFacts): Verdict<StoragePoolReason> {
+function verdictOf(pool: StoragePool, facts: StoragePoolFacts): Verdict<StoragePoolReason> {
+  const { spec } = pool;
+  const { scopeExists, device } = facts;
   if (!scopeExists) {
     const [kind = '', name = ''] = Object.entries(spec.scope)[0] ?? [];
     return { status: 'False', reason: 'ScopeNotFound', message: `there is no ${kind} ${name}` };
   }
   if (device === undefined) return { status: 'Unknown', reason: 'Pending', message: 'nobody has asked its driver yet' };
-  if (device.known) return { status: 'True', reason: 'AsDeclared', message: 'takes disks' };
+  if (device.known) {
+    const now = fullnessNow(pool, facts) ?? 'HasRoom';
+    if (now === 'HasRoom') return { status: 'True', reason: 'AsDeclared', message: 'takes disks' };
+    return { status: 'True', reason: now, message: `takes no new disks: ${saidOf(pool, now)}` };
+  }
   const { reason, because, field } = device;
   if (reason === 'DRIVER_UNKNOWN') {
     return { status: 'False', reason: 'DriverUnknown', message: `there is no driver ${spec.driver.name} here`, also: 'stalled' };
@@ -73,18 +82,30 @@ function verdictOf({ spec }: StoragePool, { scopeExists, device }: StoragePoolFa
   return { status: 'Unknown', reason: 'DriverUnreachable', message: `the driver ${spec.driver.name} does not answer: ${because}` };
 }
 
-function fullness({ spec, metadata }: StoragePool, { device }: StoragePoolFacts): StoragePoolStatus['conditions'] {
-  if (device === undefined) return [];
-  if (!device.known) {
-    const message = `nobody can tell whether ${spec.thresholdPercent} % or more of its capacity is used`;
-    return [{ type: 'Full', status: 'Unknown', reason: 'NotSeen', message, observedGeneration: metadata.generation }];
-  }
+/** How full the pool is; undefined: nobody can tell. */
+function fullnessNow({ spec, status }: StoragePool, { device }: StoragePoolFacts): Fullness | undefined {
+  if (device?.known !== true) return undefined;
   const { usedBytes, capacityBytes } = device.value;
-  const full = usedBytes * 100 >= capacityBytes * spec.thresholdPercent;
-  const said = full
-    ? ({ status: 'True', reason: 'OverThreshold', message: `${spec.thresholdPercent} % or more of its capacity is used` } as const)
-    : ({ status: 'False', reason: 'UnderThreshold', message: `less than ${spec.thresholdPercent} % of its capacity is used` } as const);
-  return [{ type: 'Full', ...said, observedGeneration: metadata.generation }];
+  const before = status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True');
+  return fullnessOf({ used: usedBytes, of: capacityBytes, threshold: spec.thresholdPercent }, before);
+}
+
+function saidOf({ spec }: StoragePool, now: Exclude<Fullness, 'HasRoom'>): string {
+  return now === 'Full' ? 'less than 1 % of its capacity is left' : `about ${spec.thresholdPercent} % or more of its capacity is used`;
+}
+
+function fullness(pool: StoragePool, facts: StoragePoolFacts): StoragePoolStatus['conditions'] {
+  if (facts.device === undefined) return [];
+  const { spec, metadata } = pool;
+  const now = fullnessNow(pool, facts);
+  const observedGeneration = metadata.generation;
+  if (now === undefined) {
+    const message = `nobody can tell whether ${spec.thresholdPercent} % or more of its capacity is used`;
+    return [{ type: 'Full', status: 'Unknown', reason: 'NotSeen', message, observedGeneration }];
+  }
+  if (now !== 'HasRoom') return [{ type: 'Full', status: 'True', reason: now, message: saidOf(pool, now), observedGeneration }];
+  const message = `less than ${spec.thresholdPercent} % of its capacity is used`;
+  return [{ type: 'Full', status: 'False', reason: now, message, observedGeneration }];
 }
 
 /** Decides what is said of a pool, and whether it may go. Pure; no step of it touches a disk but an orphan that spec.collect names. */
@@ -108,6 +129,8 @@ export function planStoragePool(pool: StoragePool, facts: StoragePoolFacts): Pla
     finalizer: leaves ? 'release' : 'hold',
     steps: leaves ? [{ do: 'forget' }] : deleting ? [] : collectSteps(pool, facts),
     ...(facts.device?.known === false && { lookAgainMs: UNREACHABLE_LOOK_MS }),
+    // What guests write fills it, and nobody tells of that.
+    ...(facts.device?.known === true && facts.users.length > 0 && { lookAgainMs: USED_LOOK_MS }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };
 }

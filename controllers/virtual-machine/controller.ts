@@ -1,8 +1,9 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
+import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
+import type { Clock } from '../../apis/meta/clock.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Client } from '../../client/client.ts';
 import type { Machine } from '../../drivers/contract/machine.ts';
@@ -10,7 +11,9 @@ import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Controller, Round, Views } from '../runtime/controller.ts';
 import { ask, checkIdentity, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Answer } from '../runtime/device.ts';
-import { diskFacts } from './disk-facts.ts';
+import { createCrashLog } from './crash-log.ts';
+import type { CrashLog } from './crash-log.ts';
+import { diskFacts, letsGo } from './disk-facts.ts';
 import type { Adoptable, DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
 import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
@@ -28,9 +31,14 @@ export interface VirtualMachineControllerOptions {
   readonly views: Views;
   readonly client: Client;
   readonly sessions: Sessions;
+  readonly clock: Clock;
 }
 
-type Parts = Omit<VirtualMachineControllerOptions, 'views'> & { readonly world: World; readonly ledger: Ledger };
+type Parts = Omit<VirtualMachineControllerOptions, 'views' | 'clock'> & {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly crashes: CrashLog;
+};
 
 interface MachineFacts {
   readonly host?: HostFact;
@@ -83,7 +91,7 @@ async function askHost(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const { hostId, fence } = host.status;
   const cleaning = fence === undefined ? {} : { cleaning: true as const };
   const fact: HostFact = { candidate, ...(hostId !== undefined && { hostId }), ...cleaning };
-  const proof = coveringFence(host);
+  const proof = fenceOver(host, vm.metadata.uid);
   // The dead are not asked: each question would wait for its deadline.
   if (proof !== undefined) return { host: { ...fact, fence: proof.evidence }, capabilities: [] };
   const answer = await ask(async () => {
@@ -129,7 +137,7 @@ async function roomFor(
 }
 
 async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<VmFacts> {
-  const { world, client, ledger } = parts;
+  const { world, client, ledger, crashes } = parts;
   const { metadata, spec, status } = vm;
   ledger.read(vm);
   if (shardOf(world, vm) !== round.authority.shard) {
@@ -139,6 +147,8 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const exists = zone !== undefined && world.zones.get({ name: zone }) !== undefined;
   const [asked, disks] = await Promise.all([askHost(parts, vm, round, signal), diskFacts(world, client, vm, signal)]);
   const evacuates = asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm);
+  // What nobody can tell changes nothing of what is remembered.
+  const relapses = asked.machine?.known === true ? crashes.see(vm, asked.machine.value) : undefined;
   const rooms = exists ? await roomFor(parts, vm, { zone, asked, disks, evacuates }, signal) : {};
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
@@ -147,8 +157,10 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
     ...(exists && status.host === undefined && spec.adopt !== undefined && { adoptHosts: adoptHostsIn(world, zone, spec.adopt) }),
     ...asked,
     disks,
+    ...(letsGo(world, vm) && { letsGo: true }),
     ...(evacuates && { evacuates }),
     ...(round.refused !== undefined && { refused: round.refused }),
+    ...(relapses !== undefined && { relapses }),
   };
 }
 
@@ -166,10 +178,12 @@ export function virtualMachineController({
   views,
   client,
   sessions,
+  clock,
 }: VirtualMachineControllerOptions): Controller<VirtualMachine, VmFacts, VmStep, VmStatus> {
   const world = worldOf(views);
   const ledger = createLedger(world);
-  const parts: Parts = { world, client, sessions, ledger };
+  const crashes = createCrashLog(clock);
+  const parts: Parts = { world, client, sessions, ledger, crashes };
   return {
     kind: VirtualMachineKind,
     finalizer: 'compute.lenticular.dev/machine',
@@ -184,6 +198,7 @@ export function virtualMachineController({
     follow: (wake) => ledger.follow(wake),
     async take(step, vm, round, signal) {
       await takeStep(step, { world, sessions, vm, round, cause: step.do }, signal);
+      if (step.do === 'start-machine') crashes.started(vm.metadata.uid);
     },
   };
 }

@@ -86,3 +86,11 @@ export async function diskFacts(world: World, client: Client, vm: VirtualMachine
     }),
   );
 }
+
+/** Whether a volume is claimed for a VM at its place that the VM does not list any more. */
+export function letsGo({ claimedBy }: World, { metadata, spec, status }: VirtualMachine): boolean {
+  const listed = new Set(spec.disks.map(({ volume }) => volume));
+  return claimedBy
+    .of(metadata.uid)
+    .some(({ metadata: { name }, status: { claim } }) => claim?.placementEpoch === status.placementEpoch && !listed.has(name));
+}

@@ -50,7 +50,7 @@ function lead(client: Client = bench.client): Leader {
   const base = { client, clock: REAL_CLOCK, random: () => 0.5, log: keptLog() };
   const views = createViews(client, base, stop.signal);
   const recorder = createRecorder({ ...base, component: 'test', instance: 'test' });
-  const controller = virtualMachineController({ views, client, sessions }) as unknown as AnyController;
+  const controller = virtualMachineController({ views, client, sessions, clock: REAL_CLOCK }) as unknown as AnyController;
   const synced = Promise.all([controller, ...controller.triggers].map(({ kind }) => views.of(kind).synced(stop.signal)));
   const shard = createShard({
     ...{ ...base, name: 'zone-1', views, recorder, controllers: [controller] },

@@ -38,6 +38,8 @@ export interface HostCandidate {
   readonly ready: boolean;
   readonly maintenance: boolean;
   readonly deleting: boolean;
+  /** Whether next to nothing of its storage or memory is free, whatever was given out. */
+  readonly full?: true;
   /** The strictest of host, pod and zone. */
   readonly allocation: Allocation;
   readonly capabilities: readonly string[];

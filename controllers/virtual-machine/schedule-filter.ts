@@ -11,6 +11,7 @@ const CAUSES = {
   cordoned: cause('host', 'is cordoned', 'are cordoned'),
   disabled: cause('host', 'is disabled', 'are disabled'),
   maintenance: cause('host', 'is in maintenance', 'are in maintenance'),
+  full: cause('host', 'is nearly full', 'are nearly full'),
   otherPod: cause('placement', 'is in another pod', 'are in another pod'),
   notSelected: cause('placement', 'does not match hostSelector', 'do not match hostSelector'),
   unsupported: cause('driver', 'cannot do what is declared', 'cannot do what is declared'),
@@ -63,6 +64,7 @@ export function refusedBy(request: Pick<PlacementRequest, 'placement' | 'pools' 
   if (host.allocation === 'Disabled') return CAUSES.disabled;
   if (host.maintenance) return CAUSES.maintenance;
   if (!host.ready) return CAUSES.notReady;
+  if (host.full === true) return CAUSES.full;
   if (placement.pod !== undefined && placement.pod !== host.pod) return CAUSES.otherPod;
   if (placement.hostSelector !== undefined && !selects(placement.hostSelector, host.labels)) return CAUSES.notSelected;
   if (!capabilities.every((capability) => host.capabilities.includes(capability))) return CAUSES.unsupported;

@@ -46,10 +46,10 @@ export function triggersOf({ machines, machinesOn, volumes }: World): readonly T
       kind: HostKind,
       matters: changedIn((object) => {
         const host = object as unknown as Host;
-        const { hostId, bootId, capacity, capabilities, fence, unmanaged } = host.status;
+        const { hostId, bootId, capacity, capabilities, fence, leaseSeconds, unmanaged } = host.status;
         // Where a host is drained, those on it take turns: whoever leaves, or cannot, makes it another's.
         const drained = host.spec.maintenance ? host.status : undefined;
-        return [hostId, bootId, capacity, capabilities, fence, unmanaged, states(host), drained];
+        return [hostId, bootId, capacity, capabilities, fence, leaseSeconds, unmanaged, states(host), drained];
       }),
       keysOf(object) {
         const { metadata, status } = object as unknown as Host;

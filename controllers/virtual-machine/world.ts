@@ -29,19 +29,23 @@ export interface World {
   readonly machines: View<VirtualMachine>;
   /** VMs by the host that they have or claim. */
   readonly machinesOn: ViewIndex<VirtualMachine>;
+  /** Volumes by the uid of the VM that has a claim on them. */
+  readonly claimedBy: ViewIndex<Volume>;
 }
 
 /** The views of everything that the planner's facts come from. */
 export function worldOf(views: Views): World {
   const machines = views.of<VirtualMachine>(VirtualMachineKind);
+  const volumes = views.of<Volume>(VolumeKind);
   return {
     zones: views.of<Zone>(ZoneKind),
     pods: views.of<Pod>(PodKind),
     hosts: views.of<Host>(HostKind),
     pools: views.of<StoragePool>(StoragePoolKind),
-    volumes: views.of<Volume>(VolumeKind),
+    volumes,
     machines,
     machinesOn: indexView(machines, ({ status }) => [status.host]),
+    claimedBy: indexView(volumes, ({ status }) => [status.claim?.uid]),
   };
 }
 
@@ -74,6 +78,7 @@ export function candidateOf({ pods, zones }: World, { metadata, spec, status }: 
     ready: status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
     maintenance: spec.maintenance,
     deleting: metadata.deletionTimestamp !== undefined,
+    ...(status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True') && { full: true }),
     allocation: strictestAllocation([spec.allocation, ...parents]),
     capabilities: status.capabilities ?? [],
     realCpus: cpus,

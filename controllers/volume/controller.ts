@@ -1,6 +1,6 @@
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
-import { coveringFence } from '../../apis/infra/v1alpha1/host/fence.ts';
+import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
@@ -27,7 +27,7 @@ import { ask, changing, checkIdentity, endpointOf, looking, openEndpoint, ownerO
 import type { Answer } from '../runtime/device.ts';
 import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-import { adopterOf, claimHolds, clonedBy, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
+import { adopterOf, claimHolds, clonedBy, hasHeard, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
 import type { World } from './world.ts';
 
 export interface VolumeControllerOptions {
@@ -108,7 +108,7 @@ async function askHolder(
   // A proof is read anew, because on that the claim falls.
   const host = seen?.status.fence === undefined ? seen : await client.get<Host>(HostKind, { name: claim.host }, signal);
   if (host === undefined) return { state: 'unknown', because: `Host ${claim.host} is gone` };
-  if (coveringFence(host) !== undefined) return { state: 'free' };
+  if (fenceOver(host, claim.uid) !== undefined) return { state: 'free' };
   const answer = await ask(async () => {
     const session = await openEndpoint(sessions, 'machine', host, round.authority, signal);
     const machine = await serviceOf(session.driver.machine, 'machines').get(looking(session, round), claim.uid, signal);
@@ -118,7 +118,10 @@ async function askHolder(
   if (!answer.known) return { state: 'unknown', because: answer.because };
   const { machine, canGrow } = answer.value;
   const holds = machine?.disks.some(({ uid }) => uid === volume.metadata.uid) === true;
-  return holds ? { state: 'holds', power: machine.power, canGrow } : { state: 'free' };
+  if (holds) return { state: 'holds', power: machine.power, canGrow };
+  if (hasHeard(world, volume, machine)) return { state: 'free' };
+  // A call that gives the machine the disk may be under way, until the host has heard of a decision that refuses it.
+  return { state: 'unknown', because: `Host ${claim.host} has not heard that VirtualMachine ${claim.virtualMachine} lets it go` };
 }
 
 async function observe(parts: Parts, volume: Volume, round: Round, signal: AbortSignal): Promise<VolumeFacts> {

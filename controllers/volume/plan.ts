@@ -13,6 +13,7 @@ import type { Conclusion } from './plan-say.ts';
 /** Drivers round sizes up to their blocks: that is no larger disk. */
 const ROUNDING_BYTES = 2 ** 20;
 const UNREACHABLE_LOOK_MS = 5000;
+const LETTING_GO_LOOK_MS = 2000;
 
 /** What to say while nobody knows whether the disk is there. */
 function planIgnorance({ status }: Volume, { pool, disk }: VolumeFacts): Conclusion {
@@ -86,7 +87,9 @@ function planDisk(volume: Volume, facts: VolumeFacts, disk: Disk): Conclusion {
     }
     return { status: 'True', reason: 'AsDeclared', message: `${quantityOf(disk.sizeBytes)} in StoragePool ${volume.status.pool ?? ''}` };
   })();
-  return { ...base, claim, steps: [...unpublish, ...(base.steps ?? [])] };
+  // Whoever holds it, or may, tells nobody when that ends.
+  const waits = claim !== null && !facts.claimHolds ? { lookAgainMs: LETTING_GO_LOOK_MS } : {};
+  return { ...base, ...waits, claim, steps: [...unpublish, ...(base.steps ?? [])] };
 }
 
 function conclude(volume: Volume, facts: VolumeFacts): Conclusion {

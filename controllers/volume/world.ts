@@ -17,6 +17,7 @@ import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { cacheKey } from '../../client/reflector.ts';
 import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
+import type { Machine } from '../../drivers/contract/machine.ts';
 import type { Views } from '../runtime/controller.ts';
 import type { PoolFact, Source, VolumeFacts } from './plan-facts.ts';
 
@@ -150,6 +151,18 @@ export function claimHolds({ machines }: World, { metadata, status: { claim } }:
   if (vm?.metadata.uid !== claim.uid) return false;
   const { host, placementEpoch } = vm.status;
   return host === claim.host && placementEpoch === claim.placementEpoch && vm.spec.disks.some(({ volume }) => volume === metadata.name);
+}
+
+/**
+ * Whether the host of the claim has heard a decision of its VM that does not give the machine the volume: then an older one is refused there. A VM
+ * that has gone, or has left that place, has left its mark there.
+ */
+export function hasHeard({ machines }: World, { metadata, status: { claim } }: Volume, machine: Machine | undefined): boolean {
+  const vm = machines.get({ namespace: metadata.namespace ?? '', name: claim?.virtualMachine ?? '' });
+  if (vm?.metadata.uid !== claim?.uid || vm === undefined) return true;
+  const { host, placementEpoch } = vm.status;
+  if (host !== claim?.host || placementEpoch !== claim?.placementEpoch) return true;
+  return machine !== undefined && machine.generation >= vm.metadata.generation;
 }
 
 /** A volume that is being filled from this one. */

@@ -1,4 +1,5 @@
 import type { CallContext, Fence, MutationContext } from './fence.ts';
+import type { HostLease } from './lease.ts';
 import type { Machine, MachineService } from './machine.ts';
 import type { Disk, DiskService, OperationService } from './disk.ts';
 
@@ -18,6 +19,7 @@ export type Capability =
   | 'machine.interface.user'
   | 'machine.interface.bridge'
   | 'machine.adopt'
+  | 'host.lease'
   | 'disk.import'
   | 'disk.clone'
   | 'disk.adopt'
@@ -75,6 +77,9 @@ export interface HostObservation {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly storageBytes: number;
+  /** What nobody uses of the memory and of the storage, on the host and not by what was given out; absent where that is not known. */
+  readonly freeMemoryBytes?: number;
+  readonly freeStorageBytes?: number;
   /** Component versions and facts for people, for example {qemu: '7.2.22', accelerator: 'tcg'}. */
   readonly facts: Readonly<Record<string, string>>;
   readonly machines: readonly Machine[];
@@ -103,6 +108,11 @@ export interface DriverEvent {
 
 export interface HostService {
   observe(context: CallContext, signal: AbortSignal): Promise<HostObservation>;
+  /**
+   * Capability `host.lease`: gives back a token (empty: none yet), by which the lease goes on, and takes the next. Only an old leader is refused;
+   * what is no token of this boot, is older than one that was given back, or has run out, changes nothing.
+   */
+  renew(context: MutationContext, token: string, signal: AbortSignal): Promise<HostLease>;
 }
 
 export interface PoolService {

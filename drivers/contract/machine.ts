@@ -13,6 +13,8 @@ export interface MachineSpec {
   readonly interfaces: readonly MachineInterface[];
   /** cloud-init user data, inline. */
   readonly userData?: string;
+  /** Stops with the lease of its host (see `HostLease`); takes effect at once. */
+  readonly leased?: true;
 }
 
 export interface MachineDisk {
@@ -46,7 +48,9 @@ export type StopCause =
   /** The guest shut itself down cleanly. */
   | 'guest-shutdown'
   /** The guest panicked, the process died, or the host lost power. */
-  | 'crashed';
+  | 'crashed'
+  /** Its host stopped it, because the lease had run out. */
+  | 'lease-expired';
 
 /** What is true of one machine. */
 export interface Machine {
@@ -71,6 +75,8 @@ export interface Machine {
   readonly pendingChanges: readonly string[];
   /** Field names in which the machine differs from its description because somebody else changed it. */
   readonly drift: readonly string[];
+  /** It stops when the lease of its host that is in force now runs out. */
+  readonly leased?: true;
   /** Highest generation and placement epoch that this machine was made to follow. */
   readonly generation: number;
   readonly placementEpoch: number;

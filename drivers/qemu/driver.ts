@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CONTRACT_VERSION, type Capability, type Driver } from '../contract/driver.ts';
+import { DriverError } from '../contract/driver-error.ts';
 import { createEventHub } from '../contract/event-hub.ts';
 import { checkFence } from '../contract/names.ts';
 import { configSchemaOf } from './config.ts';
@@ -64,7 +65,11 @@ export function createQemuDriver(options: QemuDriverOptions): Driver {
         return Promise.resolve();
       },
     },
-    host: { observe: async (context, signal) => observeHost(endpoints.host(context), await findVersion(signal), signal) },
+    host: {
+      observe: async (context, signal) => observeHost(endpoints.host(context), await findVersion(signal), signal),
+      // A lease that only this process kept would be none: frozen or killed, it stops no machine.
+      renew: () => Promise.reject(new DriverError('UNIMPLEMENTED', 'CAPABILITY_MISSING', 'this driver does not have host.lease')),
+    },
     machine: createMachineService((context) => endpoints.host(context)),
     pool: { observe: async (context, signal) => observePool(endpoints.pool(context), signal) },
     disk: createDiskService((context) => endpoints.pool(context)),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import type { HostObservation, PoolObservation } from '../contract/driver.ts';
 import { viewsOf } from './disk-service.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
@@ -37,13 +37,16 @@ export async function engineVersion(host: Pick<HostEndpoint, 'options'>, signal:
 export async function observeHost(host: HostEndpoint, version: string | undefined, signal: AbortSignal): Promise<HostObservation> {
   const { config } = host;
   const [machines, disk] = await Promise.all([listMachines(host, signal), statfs(host.dir)]);
+  const memoryBytes = Math.min(config.memoryBytes ?? Infinity, totalmem());
   const accelerator = config.accelerator === 'auto' ? host.accelerator.known() : config.accelerator;
   return {
     hostId: placeId('host', host.dir),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     cpus: Math.min(config.cpus ?? Infinity, availableParallelism()),
-    memoryBytes: Math.min(config.memoryBytes ?? Infinity, totalmem()),
+    memoryBytes,
     storageBytes: disk.blocks * disk.bsize,
+    freeMemoryBytes: Math.min(freemem(), memoryBytes),
+    freeStorageBytes: disk.bavail * disk.bsize,
     facts: { ...(version === undefined ? {} : { qemu: version }), ...(accelerator === undefined ? {} : { accelerator }) },
     machines,
   };

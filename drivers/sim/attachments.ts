@@ -31,7 +31,7 @@ export function holdersOf(
   hostIds: readonly string[],
 ): readonly { readonly machine: string; readonly writes: boolean }[] {
   const hosts = hostDocs(sim.world).filter(({ hostId }) => hostIds.includes(hostId));
-  const running = hosts.flatMap(({ uid }) => machineDocs(sim.world, uid).map((machine) => settled(machine, sim.clock.now())));
+  const running = hosts.flatMap((host) => machineDocs(sim.world, host.uid).map((machine) => settled(machine, host, sim.clock.now())));
   return running.flatMap(({ id, active }) => {
     const held = active?.disks.find(({ uid }) => uid === diskUid);
     return held === undefined ? [] : [{ machine: id, writes: !held.readOnly }];

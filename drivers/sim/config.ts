@@ -7,11 +7,16 @@ export interface HostConfig {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly storageBytes: number;
+  /** What others use of both. */
+  readonly usedMemoryBytes: number;
+  readonly usedStorageBytes: number;
   readonly bootDelayMs: number;
   readonly stopDelayMs: number;
   readonly ignoreShutdown: boolean;
   /** Empty: made from the endpoint's uid. */
   readonly hostId: string;
+  /** 0: it has no lease. */
+  readonly leaseMs: number;
 }
 
 /** What a simulated pool is. */
@@ -46,10 +51,16 @@ const HOST: Readonly<Record<string, Property>> = {
   cpus: { type: 'integer', minimum: 1, maximum: 65_536, default: 16, label: 'CPUs', description: 'CPUs that machines may use.' },
   memory: quantity('Memory', 'Memory that machines may use.', '64Gi'),
   storage: quantity('Storage', 'Local storage.', '0'),
+  memoryUsed: quantity('Used memory', 'Memory of the host that is in use.', '0'),
+  storageUsed: quantity('Used storage', 'Local storage of the host that is in use.', '0'),
   bootDelayMs: delay('Boot delay', 'Milliseconds from Start until the guest has addresses and hears a shutdown.', 500),
   stopDelayMs: delay('Stop delay', 'Milliseconds that a guest takes to shut down.', 300),
   ignoreShutdown: { type: 'boolean', default: false, label: 'Ignore shutdown', description: 'Guests ignore a graceful stop.' },
   hostId: text('Host id', 'The stable id of the host; empty: made from its uid.', ID, ''),
+  leaseSeconds: {
+    ...{ type: 'integer', minimum: 0, maximum: 3600, default: 0, label: 'Lease' },
+    description: 'Seconds without a renewal after which the host stops its leased machines by itself; 0: never.',
+  },
 };
 
 const POOL: Readonly<Record<string, Property>> = {
@@ -117,10 +128,13 @@ export function readHostConfig(bag: ConfigBag): HostConfig {
     cpus: Number(values.cpus),
     memoryBytes: Number(values.memory),
     storageBytes: Number(values.storage),
+    usedMemoryBytes: Number(values.memoryUsed),
+    usedStorageBytes: Number(values.storageUsed),
     bootDelayMs: Number(values.bootDelayMs),
     stopDelayMs: Number(values.stopDelayMs),
     ignoreShutdown: values.ignoreShutdown === true,
     hostId: String(values.hostId),
+    leaseMs: Number(values.leaseSeconds) * 1000,
   };
 }
 

@@ -36,6 +36,12 @@ const facts = {
   guestListens: true,
   diskBytes: 2 ** 26,
   image: { name: 'debian-12', sizeBytes: 2 ** 31 },
+  lease: {
+    ref: { category: 'machine', uid: 'leased', name: 'leased', address: '' },
+    config: { leaseSeconds: 1, bootDelayMs: BOOT_MS, stopDelayMs: 50 },
+    without: { bootDelayMs: BOOT_MS, stopDelayMs: 50 },
+    offeredMs: 1000,
+  },
 } as const satisfies Partial<Subject>;
 
 let planted = 0;
@@ -129,6 +135,7 @@ driverConformance('sim, in this process', startInProcess, {
     'sessions of a dead process are SESSION_UNKNOWN in the next': NO_PROCESS,
     'a watch ends with its process, and the next begins with RESYNC': NO_PROCESS,
     'an operation outlives the process': NO_PROCESS,
+    'a lease outlives the process, and stops machines without it': NO_PROCESS,
     'a stop that had begun ends although the process was killed': NO_PROCESS,
   },
 });

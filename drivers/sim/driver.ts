@@ -30,6 +30,7 @@ const CAPABILITIES: readonly Capability[] = [
   'machine.boot-disk',
   'machine.interface.user',
   'machine.adopt',
+  'host.lease',
   'disk.import',
   'disk.clone',
   'disk.adopt',

@@ -5,6 +5,7 @@ import { PROTOCOL } from './attachments.ts';
 import { checkPowerConfig, readHostConfig, readPoolConfig } from './config.ts';
 import { disksIn } from './disks.ts';
 import { hostDoc, machineDocs, operationDocs, passLeader, poolDoc } from './documents.ts';
+import { renewLease } from './lease.ts';
 import { momentsOf } from './machine-state.ts';
 import { hostOf, machinesOn } from './machines.ts';
 import type { Immediate, Sim } from './sim.ts';
@@ -43,8 +44,9 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
         const hostId = read.hostId === '' ? `sim-host-${uid}` : read.hostId;
         const before = hostDoc(sim.world, uid);
         const bootId = before?.bootId ?? sim.newId(8);
-        const off = before?.off === true ? { off: true } : {};
-        return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read, ...off });
+        // What a new configuration says of the lease counts from the next token that comes back.
+        const kept = { ...(before?.off === true && { off: true }), ...(before?.lease !== undefined && { lease: before.lease }) };
+        return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read, ...kept });
       });
       const session = sim.sessions.open(endpoint);
       resume(sim, category, uid);
@@ -60,10 +62,15 @@ export function simHosts(sim: Sim): Immediate<HostService> {
   return {
     observe({ session }) {
       const host = hostOf(sim, session);
-      const { cpus, memoryBytes, storageBytes } = host.config;
+      const { cpus, memoryBytes, storageBytes, usedMemoryBytes, usedStorageBytes } = host.config;
+      const free = {
+        freeMemoryBytes: Math.max(memoryBytes - usedMemoryBytes, 0),
+        freeStorageBytes: Math.max(storageBytes - usedStorageBytes, 0),
+      };
       const facts = { engine: 'sim', bootDelayMs: String(host.config.bootDelayMs) };
-      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, facts, machines: machinesOn(sim, host.uid) };
+      return { hostId: host.hostId, bootId: host.bootId, cpus, memoryBytes, storageBytes, ...free, facts, machines: machinesOn(sim, host) };
     },
+    renew: (context, token) => renewLease(sim, hostOf(sim, context.session), context, token),
   };
 }
 

@@ -8,11 +8,12 @@ import { settled } from './machine-state.ts';
 import { machinesOn } from './machines.ts';
 import type { Sim } from './sim.ts';
 
-function halt(sim: Sim, host: string, machine: MachineDoc, cause: StopCause): void {
-  if (machine.active === undefined) return;
+function halt(sim: Sim, host: HostDoc, machine: MachineDoc, cause: StopCause): void {
   const nowMs = sim.clock.now();
-  sim.world.put('machines', host, machine.id, settled({ ...machine, stop: { beganMs: nowMs, endsMs: nowMs, cause } }, nowMs));
-  sim.changed('machine', host, machine.id);
+  const now = settled(machine, host, nowMs);
+  if (now.active === undefined) return;
+  sim.world.put('machines', host.uid, machine.id, settled({ ...now, stop: { beganMs: nowMs, endsMs: nowMs, cause } }, host, nowMs));
+  sim.changed('machine', host.uid, machine.id);
 }
 
 /** What a guest does by itself: shuts down cleanly, or crashes. Throws where no such machine runs. */
@@ -20,11 +21,11 @@ export function guestStops(sim: Sim, uid: string, cause: 'guest-shutdown' | 'cra
   sim.world.write(() => {
     const host = hostDocs(sim.world).find((doc) => {
       const machine = machineDoc(sim.world, doc.uid, uid);
-      return machine !== undefined && settled(machine, sim.clock.now()).active !== undefined;
+      return machine !== undefined && settled(machine, doc, sim.clock.now()).active !== undefined;
     });
     const machine = host === undefined ? undefined : machineDoc(sim.world, host.uid, uid);
     if (host === undefined || machine === undefined) throw new Error(`no machine ${uid} runs`);
-    halt(sim, host.uid, settled(machine, sim.clock.now()), cause);
+    halt(sim, host, machine, cause);
   });
 }
 
@@ -39,7 +40,7 @@ export function switchOff(sim: Sim, hostUid: string): void {
   sim.world.write(() => {
     const host = hostThere(sim, hostUid);
     if (host.off === true) return;
-    for (const machine of machineDocs(sim.world, hostUid)) halt(sim, hostUid, settled(machine, sim.clock.now()), 'crashed');
+    for (const machine of machineDocs(sim.world, hostUid)) halt(sim, host, machine, 'crashed');
     sim.world.put('endpoints', 'machine', hostUid, { ...host, off: true });
     sim.changed('host', hostUid, '');
   });
@@ -48,8 +49,12 @@ export function switchOff(sim: Sim, hostUid: string): void {
 /** A host gets power and boots: its boot id is new. On already: nothing. */
 export function switchOn(sim: Sim, hostUid: string): void {
   sim.world.write(() => {
-    const { off, ...host } = hostThere(sim, hostUid);
-    if (off !== true) return;
+    const there = hostThere(sim, hostUid);
+    if (there.off !== true) return;
+    // A lease ends with the boot; what it had stopped, or crashed, stands still.
+    for (const machine of machineDocs(sim.world, hostUid))
+      sim.world.put('machines', hostUid, machine.id, settled(machine, there, sim.clock.now()));
+    const { off: _off, lease: _lease, ...host } = there;
     sim.world.put('endpoints', 'machine', hostUid, { ...host, bootId: sim.newId(8) });
     sim.changed('host', hostUid, '');
   });
@@ -98,7 +103,7 @@ export function loseDisk(sim: Sim, poolUid: string, uid: string): void {
 /** Everything that is in the world, as `Observe` would say it. */
 export function describeWorld(sim: Sim): object {
   return {
-    hosts: hostDocs(sim.world).map((host) => ({ ...host, machines: machinesOn(sim, host.uid) })),
+    hosts: hostDocs(sim.world).map((host) => ({ ...host, machines: machinesOn(sim, host) })),
     pools: sim.world
       .all('endpoints')
       .flatMap(({ place, uid, doc }) => (place === 'disk' ? [{ ...(doc as object), disks: disksIn(sim, uid) }] : [])),

@@ -8,6 +8,7 @@ import { diskDoc, hostDoc, machineDoc, machineDocs, passLeader, tombstone } from
 import type { Description, HostDoc, MachineDoc } from './documents.ts';
 import { adoptThing } from './adoption.ts';
 import { checkAttachable, checkDisks } from './attachments.ts';
+import { checkLeaseHolds } from './lease.ts';
 import { momentsOf, observed, settled } from './machine-state.ts';
 import type { Immediate, Sim } from './sim.ts';
 
@@ -34,15 +35,15 @@ export function hostOf(sim: Sim, session: string): HostDoc {
   return host;
 }
 
-function view(sim: Sim, machine: MachineDoc): Machine {
+function view(sim: Sim, host: HostDoc, machine: MachineDoc): Machine {
   const nowMs = sim.clock.now();
-  return observed(settled(machine, nowMs), nowMs, (pool, uid) => diskDoc(sim.world, pool, uid)?.sizeBytes ?? 0);
+  return observed(settled(machine, host, nowMs), host, nowMs, (pool, uid) => diskDoc(sim.world, pool, uid)?.sizeBytes ?? 0);
 }
 
 function keep(sim: Sim, host: HostDoc, machine: MachineDoc): Machine {
   sim.world.put('machines', host.uid, machine.id, machine);
   sim.changed('machine', host.uid, machine.id, momentsOf(machine, sim.clock.now()));
-  return view(sim, machine);
+  return view(sim, host, machine);
 }
 
 /** Runs `change` on the machine as it is now, after its fence has passed; the machine must be there and ours. */
@@ -56,7 +57,7 @@ function changeMachine<T>(sim: Sim, context: MutationContext, uid: string, chang
       throw new DriverError('NOT_FOUND', 'MACHINE_NOT_FOUND', `the host has no machine ${uid}`, { metadata: { uid } });
     checkOurs('machine', found, context.fence.installation);
     const seen = passObject(context.fence, found.seen);
-    return change({ ...settled(found, sim.clock.now()), seen }, host);
+    return change({ ...settled(found, host, sim.clock.now()), seen }, host);
   });
 }
 
@@ -84,8 +85,10 @@ function ensure(sim: Sim, context: MutationContext, spec: MachineSpec): Machine 
   return sim.world.write(() => {
     passLeader(sim.world, context.fence);
     const found = machineDoc(sim.world, host.uid, owner.uid);
-    if (found !== undefined) checkOurs('machine', found, context.fence.installation);
-    else passTombstone('machine', context.fence, tombstone(sim.world, host.uid, owner.uid));
+    if (found !== undefined) {
+      checkOurs('machine', found, context.fence.installation);
+      checkLeaseHolds(sim, host, found);
+    } else passTombstone('machine', context.fence, tombstone(sim.world, host.uid, owner.uid));
     const seen = passObject(context.fence, found?.seen ?? UNSEEN_OBJECT);
     checkCapacity(host, description);
     checkDisks(sim.world, description.disks);
@@ -95,8 +98,8 @@ function ensure(sim: Sim, context: MutationContext, spec: MachineSpec): Machine 
       });
     }
     const fresh = { id: owner.uid, name: owner.name, owner, released: false, bootedMs: 0, lastCause: 'never-started', drift: [] } as const;
-    const next = { ...(found === undefined ? fresh : settled(found, sim.clock.now())), description, drift: [], seen };
-    if (found !== undefined && JSON.stringify(next) === JSON.stringify(found)) return view(sim, found);
+    const next = { ...(found === undefined ? fresh : settled(found, host, sim.clock.now())), description, drift: [], seen };
+    if (found !== undefined && JSON.stringify(next) === JSON.stringify(found)) return view(sim, host, found);
     return keep(sim, host, next);
   });
 }
@@ -104,6 +107,7 @@ function ensure(sim: Sim, context: MutationContext, spec: MachineSpec): Machine 
 function start(sim: Sim, machine: MachineDoc, host: HostDoc): Machine {
   if (machine.active !== undefined) return keep(sim, host, machine);
   checkCapacity(host, machine.description);
+  checkLeaseHolds(sim, host, machine);
   for (const disk of machine.description.disks) checkAttachable(sim, host, machine.id, disk);
   return keep(sim, host, { ...machine, active: machine.description, bootedMs: sim.clock.now() + host.config.bootDelayMs });
 }
@@ -113,12 +117,12 @@ function stop(sim: Sim, machine: MachineDoc, host: HostDoc, deadlineMs: number |
   const nowMs = sim.clock.now();
   const beganMs = machine.stop?.beganMs ?? nowMs;
   if (deadlineMs === undefined)
-    return keep(sim, host, settled({ ...machine, stop: { beganMs, endsMs: nowMs, cause: 'requested' } }, nowMs));
+    return keep(sim, host, settled({ ...machine, stop: { beganMs, endsMs: nowMs, cause: 'requested' } }, host, nowMs));
   // The plug's moment counts from the first graceful call: a repeated one changes nothing.
   if (machine.stop !== undefined) return keep(sim, host, machine);
   const heardMs = Math.max(nowMs, machine.bootedMs) + host.config.stopDelayMs;
   const endsMs = Math.min(host.config.ignoreShutdown ? Infinity : heardMs, beganMs + deadlineMs);
-  return keep(sim, host, settled({ ...machine, stop: { beganMs, endsMs, cause: 'requested' } }, nowMs));
+  return keep(sim, host, settled({ ...machine, stop: { beganMs, endsMs, cause: 'requested' } }, host, nowMs));
 }
 
 /** Takes a machine away, or hands it back; one that is not there is no error, but its fence counts. */
@@ -137,7 +141,7 @@ function leave(sim: Sim, context: MutationContext, uid: string, how: 'delete' | 
     if (how === 'release' && found.released) return;
     checkOurs('machine', found, context.fence.installation);
     const seen = passObject(context.fence, found.seen);
-    const machine = settled(found, sim.clock.now());
+    const machine = settled(found, host, sim.clock.now());
     if (how === 'release') return void keep(sim, host, { ...machine, released: true, seen });
     if (machine.active !== undefined)
       throw new DriverError('FAILED_PRECONDITION', 'NEEDS_STOP', `the machine ${uid} runs`, { metadata: { uid } });
@@ -197,28 +201,29 @@ function adopt(sim: Sim, context: MutationContext, adoption: Adoption): Machine 
     },
     find(id: string): MachineDoc {
       const found = machineDoc(sim.world, host.uid, id);
-      if (found !== undefined) return settled(found, nowMs);
+      if (found !== undefined) return settled(found, host, nowMs);
       throw new DriverError('NOT_FOUND', 'MACHINE_NOT_FOUND', `the host has no machine ${id}`, { metadata: { uid: id } });
     },
   };
   return adoptThing(sim.world, context, adoption, place, {
     keep: (machine) => keep(sim, host, machine),
-    view: (machine) => view(sim, machine),
+    view: (machine) => view(sim, host, machine),
     nowMs,
   });
 }
 
 /** All machines of a host as they are now. */
-export function machinesOn(sim: Sim, hostUid: string): readonly Machine[] {
-  return machineDocs(sim.world, hostUid).map((machine) => view(sim, machine));
+export function machinesOn(sim: Sim, host: HostDoc): readonly Machine[] {
+  return machineDocs(sim.world, host.uid).map((machine) => view(sim, host, machine));
 }
 
 /** Machines of simulated hosts. */
 export function simMachines(sim: Sim): Immediate<MachineService> {
   const get = (session: string, uid: string): Machine | undefined => {
     checkUid('uid', uid);
-    const found = machineDoc(sim.world, hostOf(sim, session).uid, uid);
-    return found === undefined ? undefined : view(sim, found);
+    const host = hostOf(sim, session);
+    const found = machineDoc(sim.world, host.uid, uid);
+    return found === undefined ? undefined : view(sim, host, found);
   };
   return {
     ensure: (context, spec) => ensure(sim, context, spec),
@@ -231,7 +236,7 @@ export function simMachines(sim: Sim): Immediate<MachineService> {
     delete: (context, uid) => leave(sim, context, uid, 'delete'),
     release: (context, uid) => leave(sim, context, uid, 'release'),
     get: ({ session }, uid) => get(session, uid),
-    list: ({ session }) => machinesOn(sim, hostOf(sim, session).uid),
+    list: ({ session }) => machinesOn(sim, hostOf(sim, session)),
     attachDisk(context, uid, disk) {
       checkMachineDisk('disk', disk);
       return changeMachine(sim, context, uid, (machine, host) => attach(sim, machine, host, disk));

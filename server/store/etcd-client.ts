@@ -35,6 +35,8 @@ export interface EtcdClient {
   openWatch(): Promise<WatchStream>;
   /** The version that the endpoint in use says it has. */
   version(): Promise<string>;
+  /** The size of its database, and whether it refuses writes because that has reached its quota; of the endpoint in use. */
+  size(): Promise<{ readonly bytes: number; readonly refuses: boolean }>;
   close(): void;
 }
 
@@ -157,10 +159,17 @@ export function createEtcdClient(options: EtcdClientOptions): EtcdClient {
     },
     openWatch: async () => (await connected()).watchStream(),
     version: async () => (await (await connected()).maintenance.status(callOptions())).version,
+    size: async () => sizeOf(await connected(), callOptions()),
     close: () => {
       for (const endpoint of endpoints) endpoint.close();
     },
   };
+}
+
+async function sizeOf({ maintenance }: Endpoint, call: CallOptions): Promise<{ readonly bytes: number; readonly refuses: boolean }> {
+  const { dbSize } = await maintenance.status(call);
+  const { alarms } = await maintenance.alarm({ action: 'Get', memberID: '0', alarm: 'Nospace' }, call);
+  return { bytes: Number(dbSize), refuses: alarms.length > 0 };
 }
 
 /** True for the answer that a revision is compacted or in the future. */

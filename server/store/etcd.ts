@@ -21,6 +21,7 @@ import {
   type StoreWrite,
   type WriteOutcome,
 } from './store.ts';
+import type { StoreRoom } from './room.ts';
 import { createWriteQueue, type WriteQueue } from './write-queue.ts';
 
 export interface EtcdOptions {
@@ -29,6 +30,8 @@ export interface EtcdOptions {
   /** What all keys start with; "/lenticular/" unless told. Stores with different prefixes share revisions and compaction only. */
   readonly prefix?: string;
   readonly tls?: EtcdTls;
+  /** What etcd was started with as its quota; its own default where it is not given, because etcd does not tell. */
+  readonly quotaBytes?: number;
   readonly clock: Clock;
   /** Hears once which etcd answered. */
   readonly onMet?: (etcd: EtcdMet) => void;
@@ -42,6 +45,7 @@ const GREATEST_PAGE = 8192;
 /** What a page aims at: etcd 3.4 goes through all keys that follow for each page, and this process is busy with nothing else while it reads one. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 const LIST_ATTEMPTS = 3;
+const DEFAULT_QUOTA_BYTES = 2 * 2 ** 30;
 /** etcd reads the objects even where only their keys are asked for; it must not be kept from its writers by that. */
 const OUTLINE_PAUSE_MS = 20;
 
@@ -63,7 +67,7 @@ export async function openEtcdStore(options: EtcdOptions, signal: AbortSignal): 
     const version = options.onMet === undefined ? '' : await abortable(client.version(), signal).catch(() => 'unknown');
     signal.throwIfAborted();
     options.onMet?.(describeEtcd(version));
-    const parts = { client, codec: createEtcdCodec(prefix, BigInt(offset)), opened: { key, value }, clock: options.clock };
+    const parts = { client, codec: createEtcdCodec(prefix, BigInt(offset)), opened: { key, value }, ...options };
     return new EtcdStore(parts, { installation, incarnation });
   } catch (error) {
     client.close();
@@ -97,6 +101,7 @@ interface EtcdParts {
   /** The identity: a server that outlives a restore of its etcd, or is led to another one, must neither write nor read what it does not know. */
   readonly opened: { readonly key: Buffer; readonly value: Buffer };
   readonly clock: Clock;
+  readonly quotaBytes?: number;
 }
 
 class EtcdStore implements Store {
@@ -124,6 +129,12 @@ class EtcdStore implements Store {
     if (!succeeded) throw otherInstallation();
     const pair = responses[0]?.response_range.kvs[0];
     return pair === undefined ? undefined : this.#parts.codec.object(pair);
+  }
+
+  async room(signal: AbortSignal): Promise<StoreRoom> {
+    const { client, quotaBytes = DEFAULT_QUOTA_BYTES } = this.#parts;
+    const { bytes, refuses } = await abortable(client.size(), signal);
+    return { usedBytes: bytes, freeBytes: Math.max(quotaBytes - bytes, 0), refuses };
   }
 
   list(prefix: string, signal: AbortSignal): Promise<StoredList> {

@@ -1,3 +1,5 @@
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { abortable } from './abortable.ts';
 import { prefixEnd } from './key-range.ts';
@@ -23,6 +25,7 @@ import {
   type StoreWrite,
   type WriteOutcome,
 } from './store.ts';
+import type { StoreRoom } from './room.ts';
 import { createWatchHub, versionOf, type HistoryPage, type WatchHub } from './watch-hub.ts';
 import { createWriteQueue, type Soon, type WriteQueue } from './write-queue.ts';
 
@@ -45,7 +48,7 @@ export async function openSqliteStore(options: SqliteOptions, signal: AbortSigna
   try {
     const { installation, incarnation, offset } = await link.ask('identity', undefined);
     const revision = await link.ask('revision', undefined);
-    return new SqliteStore(link, { installation, incarnation }, { offset: BigInt(offset), revision, soon: options.soon });
+    return new SqliteStore(link, { installation, incarnation }, { offset: BigInt(offset), revision, ...options });
   } catch (error) {
     // Else its thread would keep the process, and the file, for nobody.
     await link.ask('close', undefined).catch(() => undefined);
@@ -62,13 +65,15 @@ async function linkMemory(): Promise<EngineLink> {
 interface Opened {
   readonly offset: bigint;
   readonly revision: number;
-  readonly soon: Soon | undefined;
+  readonly file: string;
+  readonly soon?: Soon;
 }
 
 class SqliteStore implements Store {
   readonly identity: StoreIdentity;
   readonly #link: EngineLink;
   readonly #offset: bigint;
+  readonly #file: string;
   readonly #hub: WatchHub;
   readonly #queue: WriteQueue;
   /** The last version that watches were told; what is durable beyond it is read from history after a commit of unknown outcome. */
@@ -78,10 +83,11 @@ class SqliteStore implements Store {
   #closing: Promise<void> | undefined;
   readonly #stop = new AbortController();
 
-  constructor(link: EngineLink, identity: StoreIdentity, { offset, revision, soon }: Opened) {
+  constructor(link: EngineLink, identity: StoreIdentity, { offset, revision, file, soon }: Opened) {
     this.identity = identity;
     this.#link = link;
     this.#offset = offset;
+    this.#file = file;
     this.#published = (revision + 1) * Number(WRITES_PER_REVISION) - 1;
     this.#hub = createWatchHub((prefix, after, signal) => this.#history(prefix, after, signal));
     this.#queue = createWriteQueue({
@@ -123,6 +129,14 @@ class SqliteStore implements Store {
     // Whoever waits for the newest version waits for watches to hear of it.
     if (this.#recovering && !(await abortable(this.#recover(), signal))) throw recovering();
     return this.#lastOf(await this.#ask('revision', undefined, signal));
+  }
+
+  async room(signal: AbortSignal): Promise<StoreRoom | undefined> {
+    signal.throwIfAborted();
+    if (this.#file === ':memory:') return undefined;
+    const sizes = await Promise.all([this.#file, `${this.#file}-wal`].map((path) => stat(path).catch(() => ({ size: 0 }))));
+    const { bavail, bsize } = await statfs(dirname(this.#file));
+    return { usedBytes: sizes.reduce((sum, { size }) => sum + size, 0), freeBytes: bavail * bsize, refuses: false };
   }
 
   write(write: StoreWrite, signal: AbortSignal): Promise<WriteOutcome> {

@@ -1,3 +1,5 @@
+import type { StoreRoom } from './room.ts';
+
 /**
  * What the API server needs of a place that keeps bytes. Two implementations, one conformance suite.
  *
@@ -36,6 +38,8 @@ export interface Store {
   watch(prefix: string, after: bigint, signal: AbortSignal): AsyncIterable<readonly StoreEvent[]>;
   /** Forgets history up to and including `upTo`; current values stay. A watch from before it is Expired from then on. */
   compact(upTo: bigint, signal: AbortSignal): Promise<void>;
+  /** What it takes and what is left; undefined where nothing but memory bounds it. */
+  room?(signal: AbortSignal): Promise<StoreRoom | undefined>;
   /** Ends open watches, finishes acknowledged work and frees the connection or file. */
   close(): Promise<void>;
 }

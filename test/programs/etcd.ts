@@ -32,7 +32,7 @@ export interface TestEtcdTls {
 }
 
 /** Starts an etcd that answers. */
-export async function startTestEtcd(tls?: TestEtcdTls): Promise<TestEtcd> {
+export async function startTestEtcd(tls?: TestEtcdTls, more: readonly string[] = []): Promise<TestEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-'));
   const [port, peerPort] = [await freePort(), await freePort()];
   const endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${String(port)}`;
@@ -46,7 +46,7 @@ export async function startTestEtcd(tls?: TestEtcdTls): Promise<TestEtcd> {
       tls === undefined
         ? []
         : ['--cert-file', tls.certificateFile, '--key-file', tls.keyFile, '--client-cert-auth', '--trusted-ca-file', tls.caFile];
-    child = spawn(pathOf('etcd'), [...flags, ...peers, ...secure, '--log-level', 'fatal'], { stdio: 'ignore' });
+    child = spawn(pathOf('etcd'), [...flags, ...peers, ...secure, ...more, '--log-level', 'fatal'], { stdio: 'ignore' });
     await once(child, 'spawn');
     await answering(endpoint, tls?.client);
   }

@@ -123,7 +123,7 @@ async function runAll(parts: Parts, process: SimProcess, random: Random): Promis
       throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${name}`);
     },
   });
-  const options = { views, client, sessions, clock: base.clock, identity: process.name };
+  const options = { views, client, sessions, clock: base.clock, identity: process.name, leaseMs: LEASE_MS };
   const controllers = [
     zoneController(options),
     podController(options),

@@ -50,7 +50,7 @@ function pictureOf({ sim }: SimDriver): Picture {
   const nowMs = sim.clock.now();
   const machines = new Map<string, Seen>();
   for (const { place, uid, doc } of sim.world.all('machines')) {
-    const { active, stop } = settled(doc as MachineDoc, nowMs);
+    const { active, stop } = settled(doc as MachineDoc, hostDoc(sim.world, place) ?? {}, nowMs);
     const holds = active?.disks.map((disk) => disk.uid) ?? [];
     machines.set(`${place}/${uid}`, { running: active !== undefined, stopping: active !== undefined && stop !== undefined, holds });
   }

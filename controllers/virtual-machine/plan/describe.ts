@@ -30,6 +30,7 @@ export function describe(vm: VirtualMachine, disks: readonly DescribedDisk[]): D
       return { name, mac: macFor(vm, nic), ...how };
     }),
     ...(userData?.inline !== undefined && { userData: userData.inline }),
+    ...(vm.spec.onHostFailure === 'Reschedule' && { leased: true }),
   };
 }
 

@@ -44,6 +44,13 @@ export function ensureMachine(vm: VirtualMachine, { host }: VmFacts, disks: read
   return hostId === undefined ? [] : [{ do: 'ensure-machine', hostId, description: describe(vm, disks) }];
 }
 
+/** Describes a machine for no other reason than that its host hears which disks are let go: calls that are still under way are refused then. */
+export function tellLetGo(vm: VirtualMachine, facts: VmFacts, machine: Machine | undefined): readonly VmStep[] {
+  if (facts.letsGo !== true || (machine !== undefined && !isOutdated(vm, machine))) return [];
+  const { wanted, frozen } = diskChanges(facts, machine ?? { disks: [] });
+  return frozen ? [] : ensureMachine(vm, facts, wanted);
+}
+
 /** Whether the driver has heard of what is declared now. */
 export function isOutdated({ metadata, status }: VirtualMachine, { generation, placementEpoch }: Machine): boolean {
   return generation < metadata.generation || placementEpoch < (status.placementEpoch ?? 0);

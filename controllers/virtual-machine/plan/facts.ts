@@ -57,6 +57,17 @@ export interface Refused {
   readonly message: string;
 }
 
+/** Runs in a row that ended by themselves soon. */
+export interface Relapses {
+  readonly inRow: number;
+  /** How the last one ended. */
+  readonly cause: 'crashed' | 'guest-shutdown';
+  /** Until it may be started again. */
+  readonly waitMs: number;
+  /** While it runs: until it has run for so long that they count no more. */
+  readonly wellInMs: number;
+}
+
 /** What is known about a VM in one round. */
 export interface VmFacts {
   /** Whether the zone that it names, or was given, exists; undefined: it names none. */
@@ -77,6 +88,8 @@ export interface VmFacts {
   /** What the host's driver can do now. */
   readonly capabilities: readonly string[];
   readonly disks: readonly DiskFact[];
+  /** Whether a volume that it does not list any more waits for its host to hear of that. */
+  readonly letsGo?: true;
   /** Whether its host shall be drained, and it is this VM's turn to be restarted elsewhere. */
   readonly evacuates?: true;
   /** Hosts of the zone that list the machine that spec.adopt names, while no place is chosen. */
@@ -84,6 +97,8 @@ export interface VmFacts {
   /** That machine on the host that was chosen; undefined: nobody asked. */
   readonly adoptable?: Adoptable;
   readonly refused?: Refused;
+  /** Undefined: its last run did not end by itself, or nobody here has seen that. */
+  readonly relapses?: Relapses;
 }
 
 /** A full description of the machine, but for how its disks are reached. */
@@ -94,6 +109,7 @@ export interface Description {
   readonly disks: readonly DescribedDisk[];
   readonly interfaces: readonly MachineInterface[];
   readonly userData?: string;
+  readonly leased?: true;
 }
 
 export interface DescribedDisk {

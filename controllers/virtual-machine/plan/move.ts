@@ -18,8 +18,12 @@ function hasBegun({ status }: VirtualMachine): boolean {
 export function planMove(vm: VirtualMachine, facts: VmFacts, what: 'placement' | 'placement and room'): Conclusion | undefined {
   const begun = hasBegun(vm) ? `Host ${vm.status.host ?? ''} is being left` : undefined;
   const misfit = misfitOf(vm, facts, what) ?? drainOf(vm, facts) ?? begun;
-  if (misfit === undefined) return undefined;
-  const moving = { status: 'False', reason: 'Moving', message: `${misfit}: it goes elsewhere`, also: 'moving' } as const;
+  return misfit === undefined ? undefined : giveUp(`${misfit}: it goes elsewhere`);
+}
+
+/** Gives up a place for good reason, once a mark is left there. */
+export function giveUp(message: string): Conclusion {
+  const moving = { status: 'False', reason: 'Moving', message, also: 'moving' } as const;
   return {
     ...{ ...moving, steps: [{ do: 'delete-machine' }] },
     scheduled: { status: 'True', reason: 'Moving', message: moving.message },

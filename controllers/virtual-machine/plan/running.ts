@@ -5,6 +5,7 @@ import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts
 import { exitOf } from './evacuation.ts';
 import type { VmFacts, VmStep } from './facts.ts';
 import { whyStay } from './move.ts';
+import { loopOf } from './relapse.ts';
 import { isToRestart } from './restart.ts';
 import type { Conclusion } from './say.ts';
 
@@ -70,7 +71,8 @@ export function planRunning(vm: VirtualMachine, facts: VmFacts, machine: Machine
   }
   const waits = waitForDisks(facts);
   if (waits !== undefined) return { ...waits, message: `running; ${waits.message}`, restartToken };
-  const runs: Conclusion = { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}`, restartToken };
+  const well: Conclusion = { status: 'True', reason: 'Running', message: `on Host ${status.host ?? ''}` };
+  const runs: Conclusion = { ...(loopOf(facts.relapses) ?? well), restartToken };
   if (exit?.may !== false) return runs;
   const message = `stays on Host ${status.host ?? ''}, which is in maintenance: ${exit.message}`;
   return { ...runs, message, lookAgainMs: NO_ROOM_LOOK_MS, scheduled: { status: 'True', reason: 'NoCapacity', message } };

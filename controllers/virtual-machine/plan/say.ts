@@ -4,6 +4,7 @@ import type { Machine } from '../../../drivers/contract/machine.ts';
 import { verdictConditions } from '../../runtime/plan.ts';
 import type { Verdict } from '../../runtime/plan.ts';
 import { macFor } from './describe.ts';
+import { leasedAfter } from './leased.ts';
 import { misfitOf } from './misfit.ts';
 import { scheduledAs } from './scheduled.ts';
 import type { Said } from './scheduled.ts';
@@ -43,6 +44,7 @@ const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
   Starting: 'Starting',
   Restarting: 'Starting',
   GuestRestarts: 'Starting',
+  CrashLoop: 'Starting',
   Running: 'Running',
   Stopping: 'Stopping',
   Stopped: 'Stopped',
@@ -117,6 +119,7 @@ export function say(vm: VirtualMachine, facts: VmFacts, conclusion: Conclusion):
       ...(host !== undefined && { host }),
       ...(placementEpoch !== undefined && { placementEpoch }),
       ...observedFields(vm, facts),
+      ...leasedAfter(vm, facts, conclusion.placement !== undefined),
       ...(token !== undefined && { restartToken: token }),
       ...(adopted !== undefined && { adopted }),
       ...(changes.length > 0 && { pendingChanges: changes }),

@@ -1,9 +1,10 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
-import { diskChanges, ensureMachine, waitForDisks } from './disks.ts';
+import { diskChanges, ensureMachine, tellLetGo, waitForDisks } from './disks.ts';
 import type { VmFacts } from './facts.ts';
 import { planMove } from './move.ts';
+import { loopOf } from './relapse.ts';
 import type { Conclusion } from './say.ts';
 
 /** Whether the guest's own shutdown means that it stays off: until restartToken changes, or running was false in between. */
@@ -19,6 +20,7 @@ const STARTS = {
   requested: ['Starting', 'starting it'],
   'guest-shutdown': ['GuestRestarts', 'starting it again after the guest shut itself down'],
   crashed: ['GuestRestarts', 'starting it again after a crash'],
+  'lease-expired': ['GuestRestarts', 'starting it again: its host had stopped it, because the lease of the host ran out'],
 } as const;
 
 /** Starts a machine that stands still, or leaves it, as declared. */
@@ -33,7 +35,7 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
       return { status: 'False', reason: 'Drifted', message: `somebody changed ${nameList(machine.drift)}`, restartToken: null };
     }
     // Beside drift, only so that a disk that is no longer declared can go to another VM.
-    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : [];
+    const steps = (drifted || extra.length > 0) && !frozen ? ensureMachine(vm, facts, wanted) : tellLetGo(vm, facts, machine);
     return { status: 'True', reason: 'Stopped', message: 'as declared', restartToken: null, steps };
   }
   if (staysOff(vm, machine)) {
@@ -41,15 +43,18 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
     return { status: 'True', reason: 'GuestShutdown', message };
   }
   // What crashed has its room: only a start that somebody asked for may ask for more of it.
-  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown';
+  const again = machine.stopCause === 'crashed' || machine.stopCause === 'guest-shutdown' || machine.stopCause === 'lease-expired';
   const move = planMove(vm, facts, again ? 'placement' : 'placement and room');
   if (move !== undefined) return move;
   const waits = waitForDisks(facts);
-  if (waits !== undefined) return waits;
+  if (waits !== undefined) return { ...waits, steps: tellLetGo(vm, facts, machine) };
   const asked = status.restartToken !== spec.restartToken;
   const [reason, message] = asked ? STARTS.requested : STARTS[machine.stopCause ?? 'requested'];
+  const { waitMs = 0 } = facts.relapses ?? {};
+  const said: Conclusion = loopOf(facts.relapses) ?? { status: 'False', reason, message, also: 'moving' };
+  if (waitMs > 0) return { ...said, lookAgainMs: waitMs };
   return {
-    ...{ status: 'False', reason, message, also: 'moving' },
+    ...said,
     restartToken: spec.restartToken,
     // Described anew, unless that would repair what is only to be reported: the generation that the machine follows may be that of the stop,
     // which describes nothing.

@@ -3,6 +3,7 @@ import type { Check } from './check.ts';
 import { diskChecks } from './disk-checks.ts';
 import { faultChecks } from './fault-checks.ts';
 import { fenceChecks } from './fence-checks.ts';
+import { leaseChecks } from './lease-checks.ts';
 import { machineChecks } from './machine-checks.ts';
 import { nameChecks } from './name-checks.ts';
 import { operationChecks } from './operation-checks.ts';
@@ -19,6 +20,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
   disks: diskChecks,
   operations: operationChecks,
   power: powerChecks,
+  leases: leaseChecks,
   adoption: adoptionChecks,
   fences: fenceChecks,
   names: nameChecks,

@@ -152,6 +152,20 @@ export const sessionChecks: readonly Check[] = [
     },
   },
   {
+    title: 'what a host says is free is a part of what it has',
+    async run(rig) {
+      const host = await rig.driver.host?.observe(await rig.look('machine'), rig.signal);
+      for (const [free, all] of [
+        [host?.freeMemoryBytes, host?.memoryBytes],
+        [host?.freeStorageBytes, host?.storageBytes],
+      ]) {
+        expect(Number.isSafeInteger(free ?? 0)).toBe(true);
+        expect(free ?? 0).toBeGreaterThanOrEqual(0);
+        expect(free ?? 0).toBeLessThanOrEqual(all ?? -1);
+      }
+    },
+  },
+  {
     title: 'Observe says what a pool is and has',
     async run(rig) {
       const pool = await rig.driver.pool?.observe(await rig.look('disk'), rig.signal);

@@ -24,6 +24,8 @@ export interface Subject {
   readonly diskBytes: number;
   /** An image of every pool, large enough for its import to take a moment. */
   readonly image: { readonly name: string; readonly sizeBytes: number };
+  /** A host of its own with a lease of that long, for drivers that declare `host.lease`, and the same with none. */
+  readonly lease?: { readonly ref: EndpointRef; readonly config: ConfigBag; readonly without: ConfigBag; readonly offeredMs: number };
   /** Kills the process without warning and starts another on the same state. */
   restart?(): Promise<void>;
   /** Puts a running machine, or a disk, into the world that this contract did not make; gives its id. */
@@ -37,4 +39,4 @@ export interface Subject {
 }
 
 /** A hook that a check needs; a subject without it must list the check as skipped. */
-export type Hook = 'restart' | 'plantMachine' | 'plantDisk' | 'hang' | 'slow';
+export type Hook = 'lease' | 'restart' | 'plantMachine' | 'plantDisk' | 'hang' | 'slow';

@@ -81,13 +81,31 @@ const hostCalls: WireCalls<HostService> = {
     mutating: false,
     request: (context) => ({ context: callTo(context) }),
     args: ({ context }) => [callFrom(context)],
-    response: ({ hostId, bootId, cpus, memoryBytes, storageBytes, facts, machines }) => {
-      const bytes = { memoryBytes: wide(memoryBytes), storageBytes: wide(storageBytes) };
+    response: ({ hostId, bootId, cpus, memoryBytes, storageBytes, freeMemoryBytes, freeStorageBytes, facts, machines }) => {
+      const bytes = {
+        ...{ memoryBytes: wide(memoryBytes), storageBytes: wide(storageBytes) },
+        ...(freeMemoryBytes !== undefined && { freeMemoryBytes: wide(freeMemoryBytes) }),
+        ...(freeStorageBytes !== undefined && { freeStorageBytes: wide(freeStorageBytes) }),
+      };
       return { hostId, bootId, cpus, ...bytes, facts: { ...facts }, machines: machines.map(machineTo) };
     },
-    result: ({ hostId, bootId, cpus, memoryBytes, storageBytes, facts, machines }) => {
-      const bytes = { memoryBytes: narrow(memoryBytes), storageBytes: narrow(storageBytes) };
+    result: ({ hostId, bootId, cpus, memoryBytes, storageBytes, freeMemoryBytes, freeStorageBytes, facts, machines }) => {
+      const bytes = {
+        ...{ memoryBytes: narrow(memoryBytes), storageBytes: narrow(storageBytes) },
+        ...(freeMemoryBytes !== undefined && { freeMemoryBytes: narrow(freeMemoryBytes) }),
+        ...(freeStorageBytes !== undefined && { freeStorageBytes: narrow(freeStorageBytes) }),
+      };
       return { hostId, bootId, cpus, ...bytes, facts, machines: machines.map(machineFrom) };
+    },
+  }),
+  // Nothing in the world changes by it that a look would show, and nobody has to look after a lost answer.
+  renew: unary(HostRpc.method.renew, {
+    mutating: false,
+    request: (context, token) => ({ context: mutationTo(context), token }),
+    args: ({ context, token }) => [mutationFrom(context), token],
+    response: ({ token, offeredMs, inForceMs, holds }) => ({ token, offeredMs: wide(offeredMs), inForceMs: wide(inForceMs), holds }),
+    result: ({ token, offeredMs, inForceMs, holds }) => {
+      return { token, offeredMs: narrow(offeredMs), inForceMs: narrow(inForceMs), holds };
     },
   }),
 };

@@ -15,7 +15,7 @@ import { adoptionFrom, adoptionTo, callFrom, callTo, mutationFrom, mutationTo, o
 import { narrow, oneOf, present, wide } from './scalar.ts';
 
 const POWER = ['running', 'paused', 'stopped', 'unknown'] as const;
-const STOP_CAUSE = ['never-started', 'requested', 'guest-shutdown', 'crashed'] as const;
+const STOP_CAUSE = ['never-started', 'requested', 'guest-shutdown', 'crashed', 'lease-expired'] as const;
 const rpc = MachineRpc.method;
 
 function diskTo({ name, uid, readOnly, connection }: MachineDisk): MessageInitShape<typeof MachineDiskSchema> {
@@ -36,6 +36,7 @@ function specTo(spec: MachineSpec): MessageInitShape<typeof MachineSpecSchema> {
     disks: spec.disks.map(diskTo),
     interfaces: spec.interfaces.map(({ name, mac, mode, bridge }) => ({ name, mac, mode, ...(bridge !== undefined && { bridge }) })),
     ...(spec.userData !== undefined && { userData: spec.userData }),
+    leased: spec.leased === true,
   };
 }
 
@@ -60,6 +61,7 @@ function specFrom(message: MachineSpecPb | undefined): MachineSpec {
       };
     }),
     ...(spec.userData !== undefined && { userData: spec.userData }),
+    ...(spec.leased && { leased: true }),
   };
 }
 
@@ -79,6 +81,7 @@ export function machineTo(machine: Machine): MessageInitShape<typeof MachineStat
     interfaces: machine.interfaces.map(({ name, mac, addresses }) => ({ name, mac, addresses: [...addresses] })),
     pendingChanges: [...machine.pendingChanges],
     drift: [...machine.drift],
+    leased: machine.leased === true,
     generation: wide(machine.generation),
     placementEpoch: wide(machine.placementEpoch),
   };
@@ -101,6 +104,7 @@ export function machineFrom(message: MachineStatePb | undefined): Machine {
     interfaces: state.interfaces.map(({ name, mac, addresses }) => ({ name, mac, addresses })),
     pendingChanges: state.pendingChanges,
     drift: state.drift,
+    ...(state.leased && { leased: true }),
     generation: narrow(state.generation),
     placementEpoch: narrow(state.placementEpoch),
   };

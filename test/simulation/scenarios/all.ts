@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { createVm } from './create-vm.ts';
-import { attachDisk, detachDisk, growVolume, handOver } from './disks.ts';
+import { attachDisk, detachDisk, dropDisk, growVolume, handOver } from './disks.ts';
+import { leaseExpires } from './lease.ts';
 import { deleteVm, resizeVm, restartVm, startVm, stopVm } from './power.ts';
 import { createDeleteRace, leaderChange, twoProcesses } from './races.ts';
 
@@ -16,7 +17,9 @@ export const SCENARIOS: readonly Scenario[] = [
   detachDisk,
   growVolume,
   handOver,
+  dropDisk,
   createDeleteRace,
   twoProcesses,
   leaderChange,
+  leaseExpires,
 ];

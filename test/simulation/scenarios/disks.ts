@@ -43,3 +43,16 @@ export const handOver: Scenario = {
     await user.change(VirtualMachineKind, 'vm-1', { disks: [] });
   },
 };
+
+/** A disk is declared for one running VM and, before that can have had it, for another instead. */
+export const dropDisk: Scenario = {
+  name: 'drop-disk',
+  before: [...CLOUD, volume('data'), vm('vm-1'), vm('vm-2')],
+  mayVary: true,
+  async story(user) {
+    await user.change(VirtualMachineKind, 'vm-1', { disks: [DATA] });
+    await user.sleep(8);
+    await user.change(VirtualMachineKind, 'vm-1', { disks: [] });
+    await user.change(VirtualMachineKind, 'vm-2', { disks: [DATA] });
+  },
+};

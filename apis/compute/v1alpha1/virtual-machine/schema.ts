@@ -64,7 +64,7 @@ export const VirtualMachineSpec = z.strictObject({
     .enum(['Always', 'OnFailure'])
     .default('Always')
     .describe(
-      "What a guest's own clean shutdown means. Always: it is started again. OnFailure: it stays off. A crash is always a failure.",
+      "What a guest's own clean shutdown means. Always: it is started again. OnFailure: it stays off. A crash is always a failure. What ends again and again is started again after a delay that grows to 5 min.",
     ),
   restartToken: z.string().max(64).default('').describe('A change restarts it, as it starts one that shut itself down.'),
   stopTimeoutSeconds: z.int().min(0).max(3600).default(60).describe('How long a guest may take to shut down before it is switched off.'),
@@ -124,6 +124,7 @@ export const VirtualMachineSpec = z.strictObject({
  * Moving: its place no longer fits and is given up. Abandoned: it goes without proof, as spec.abandon says.
  * Scheduled, DisksReady: done. Preparing: the machine is being made. Starting, Stopping, Restarting, Deleting: moving. Running, Stopped: as declared.
  * GuestShutdown: the guest shut itself down and stays off. GuestRestarts: it is started again after a clean shutdown or a crash.
+ * CrashLoop: its guest ends by itself again and again, and is started again ever more slowly.
  * Drifted: the machine differs and is only reported. HostUnreachable: nobody can tell. HostDisabled: no call may change anything there.
  * ConfigInvalid, Refused: the driver cannot work as asked. NotSupported: a declared field is not supported. NoCapacity: the host is full after all.
  * HostFailed: its host is proven dead, or was and is being cleaned. Evacuating: it leaves a host in maintenance. DriverFailed: the driver reports a fault. ChangesPending, NoChangesPending: whether a restart would change something.
@@ -152,6 +153,7 @@ export const VirtualMachineReason = z.enum([
   'Stopped',
   'GuestShutdown',
   'GuestRestarts',
+  'CrashLoop',
   'Drifted',
   'HostUnreachable',
   'HostDisabled',
@@ -178,6 +180,10 @@ export const VirtualMachineStatus = z.strictObject({
   host: z.string().max(253).exactOptional().describe('The host that was chosen.'),
   placementEpoch: z.int().min(0).exactOptional().describe('Grows with every placement.'),
   machineId: z.string().max(253).exactOptional().describe("The driver's id of the machine."),
+  leased: z
+    .literal(true)
+    .exactOptional()
+    .describe('Its host was seen to stop the machine by itself when the lease of the host is not renewed.'),
   adopted: z.string().max(253).exactOptional().describe('The id of the machine that was taken in.'),
   powerState: z.enum(['Running', 'Paused', 'Stopped', 'Unknown']).exactOptional().describe('What the machine was seen to do.'),
   restartToken: z.string().max(64).exactOptional().describe('The restartToken that the running machine was started for.'),

@@ -48,9 +48,10 @@ export const HostSpec = z.strictObject({
  * the configuration, or it leads to another machine while something of this one is in use. DriverUnreachable: the driver does not answer. DuplicateHost: another Host object is this machine.
  * Suspect: it has been silent for too long, and nothing proves it dead. FailoverPaused, DryRun: it would be switched off, were that not kept from us.
  * StormGuard: too many hosts of the zone are silent at once to believe it of each. PoweringOff: it is being switched off. Fenced: it is proven dead.
- * PowerOff, OutOfService: what proves it: its power driver, or spec.outOfService. NotFenced: nothing does.
+ * PowerOff, OutOfService, LeaseExpired: what proves it: its power driver, spec.outOfService, or its own lease. NotFenced: nothing does.
  * Cleaning: it is back, and copies of VMs that moved away meanwhile are removed before anything else is done.
  * MaintenanceBlocked: a VM may not be stopped. Draining: VMs are leaving. InMaintenance: drained as asked. AsDeclared: ready.
+ * NearlyFull, Full: most, or next to all, of its storage or memory is in use, so nothing new is placed there. HasRoom: neither. NotSeen: nobody can tell.
  * InUse: deletion waits for VMs. Deleting: leaving. Reachable, NotReachable: whether it answers.
  */
 export const HostReason = z.enum([
@@ -68,6 +69,7 @@ export const HostReason = z.enum([
   'Fenced',
   'PowerOff',
   'OutOfService',
+  'LeaseExpired',
   'NotFenced',
   'Cleaning',
   'MaintenanceBlocked',
@@ -75,6 +77,10 @@ export const HostReason = z.enum([
   'InMaintenance',
   'NotInMaintenance',
   'AsDeclared',
+  'NearlyFull',
+  'Full',
+  'HasRoom',
+  'NotSeen',
   'InUse',
   'Deleting',
   'Reachable',
@@ -82,6 +88,9 @@ export const HostReason = z.enum([
 ]);
 
 export type HostReason = z.output<typeof HostReason>;
+
+/** Leased machines of one host that a proof names. */
+export const MOST_LEASED = 1024;
 
 export const HostStatus = z.strictObject({
   observedGeneration: z.int().min(0).exactOptional().describe('metadata.generation that this status is about.'),
@@ -108,18 +117,30 @@ export const HostStatus = z.strictObject({
     .exactOptional()
     .describe('What its driver can do, among it `disk-protocol.NAME` for each way to open a disk.'),
   machines: z.int().min(0).exactOptional().describe('Machines of ours on the host.'),
+  leaseSeconds: z
+    .int()
+    .min(1)
+    .exactOptional()
+    .describe('After how long without a renewal the host stops, by itself, machines whose onHostFailure is Reschedule; absent: never.'),
   unmanaged: UnmanagedList.exactOptional(),
   fence: z
     .strictObject({
       bootId: z.string().max(128).describe('The boot that is proven dead: nothing that ran in it runs any more.'),
       evidence: z
-        .enum(['PowerOff', 'OutOfService'])
-        .describe('PowerOff: the power driver confirmed that it is off. OutOfService: an operator stated it.'),
+        .enum(['PowerOff', 'OutOfService', 'LeaseExpired'])
+        .describe(
+          'PowerOff: the power driver confirmed that it is off. OutOfService: an operator stated it. LeaseExpired: the host stops machines by itself when its lease is not renewed, and has not answered for longer.',
+        ),
       message: z.string().max(512).describe('The evidence, as a sentence.'),
+      machines: z
+        .array(z.string().max(63))
+        .max(MOST_LEASED)
+        .exactOptional()
+        .describe('With LeaseExpired: uids of the virtual machines that it is proven of; of others that ran there it is not.'),
     })
     .exactOptional()
     .describe('The proof that the host is dead; kept until it is back and cleaned.'),
-  conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Reconciling', 'Stalled'], HostReason),
+  conditions: conditionsOf(['Ready', 'Reachable', 'Maintenance', 'Fenced', 'Full', 'Reconciling', 'Stalled'], HostReason),
 });
 
 export const HostFields = z.strictObject({

@@ -10,7 +10,7 @@ export const ZoneFailover = z
       .enum(['Automatic', 'Paused', 'DryRun'])
       .default('Automatic')
       .describe(
-        'Whether a silent host is switched off by its power driver, so that its VMs can run elsewhere. Paused: no host is. DryRun: it is only said which would be. What an operator states in spec.outOfService of a host counts in every mode.',
+        'Whether a silent host is switched off by its power driver, so that its VMs can run elsewhere. Paused: no host is. DryRun: it is only said which would be. The same goes for running VMs elsewhere because the lease of their host ran out. What an operator states in spec.outOfService of a host counts in every mode.',
       ),
     afterSeconds: z.int().min(1).max(86_400).default(30).describe('How long a host is silent before it is suspected.'),
   })

@@ -15,7 +15,12 @@ export const StoragePoolSpec = z.strictObject({
   driver: DriverRef.describe('The driver that keeps disks in it.'),
   allocation: Allocation,
   overcommitPercent: z.int().min(1).max(10_000).default(100).describe('Bytes of disks promised per 100 bytes of capacity.'),
-  thresholdPercent: z.int().min(1).max(100).default(90).describe('The pool is Full when this much of its capacity is used.'),
+  thresholdPercent: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(90)
+    .describe('From this much of its capacity in use on, the condition Full says so, and no new disks are made in it.'),
   protected: Protected,
   collect: Collect,
 });
@@ -23,7 +28,8 @@ export const StoragePoolSpec = z.strictObject({
 /**
  * Pending: not looked at yet. ScopeNotFound: the zone, pod or host of its scope does not exist. DriverUnknown: no such driver here.
  * ConfigInvalid: the driver refuses the configuration. DriverUnreachable: the driver does not answer. AsDeclared: ready.
- * InUse: deletion waits for volumes. Deleting: leaving. OverThreshold, UnderThreshold: how full it is. NotSeen: nobody can tell how full it is.
+ * InUse: deletion waits for volumes. Deleting: leaving. NearlyFull: over its threshold, so no new disks are made there. Full: less than a
+ * hundredth is left. HasRoom: neither. NotSeen: nobody can tell how full it is.
  */
 export const StoragePoolReason = z.enum([
   'Pending',
@@ -34,8 +40,9 @@ export const StoragePoolReason = z.enum([
   'AsDeclared',
   'InUse',
   'Deleting',
-  'OverThreshold',
-  'UnderThreshold',
+  'NearlyFull',
+  'Full',
+  'HasRoom',
   'NotSeen',
 ]);
 

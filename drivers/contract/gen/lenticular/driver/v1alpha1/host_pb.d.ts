@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { CallContext } from "./context_pb.js";
+import type { CallContext, MutationContext } from "./context_pb.js";
 import type { MachineState } from "./machine_pb.js";
 import type { DiskState } from "./disk_pb.js";
 
@@ -87,6 +87,20 @@ export declare type ObserveHostResponse = Message<"lenticular.driver.v1alpha1.Ob
    * @generated from field: repeated lenticular.driver.v1alpha1.MachineState machines = 7;
    */
   machines: MachineState[];
+
+  /**
+   * Bytes of memory that nobody uses now; absent: not known.
+   *
+   * @generated from field: optional int64 free_memory_bytes = 8;
+   */
+  freeMemoryBytes?: bigint | undefined;
+
+  /**
+   * Bytes of local storage that nobody uses now; absent: not known.
+   *
+   * @generated from field: optional int64 free_storage_bytes = 9;
+   */
+  freeStorageBytes?: bigint | undefined;
 };
 
 /**
@@ -94,6 +108,75 @@ export declare type ObserveHostResponse = Message<"lenticular.driver.v1alpha1.Ob
  * Use `create(ObserveHostResponseSchema)` to create a new message.
  */
 export declare const ObserveHostResponseSchema: GenMessage<ObserveHostResponse>;
+
+/**
+ * A token that was given out, and who may renew. An older leader: FAILED_PRECONDITION/STALE_EPOCH.
+ *
+ * @generated from message lenticular.driver.v1alpha1.RenewRequest
+ */
+export declare type RenewRequest = Message<"lenticular.driver.v1alpha1.RenewRequest"> & {
+  /**
+   * Session, trace, fence and cause.
+   *
+   * @generated from field: lenticular.driver.v1alpha1.MutationContext context = 1;
+   */
+  context?: MutationContext | undefined;
+
+  /**
+   * As the last Renew answered; empty: none yet.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message lenticular.driver.v1alpha1.RenewRequest.
+ * Use `create(RenewRequestSchema)` to create a new message.
+ */
+export declare const RenewRequestSchema: GenMessage<RenewRequest>;
+
+/**
+ * The lease of a host: leased machines stand still, whatever becomes of the driver's process, once the time of the newest token that came back has run out.
+ * It counts from when the host gave that token out, by a monotonic clock that goes on while the host is suspended. It outlives the process, and ends with the boot.
+ *
+ * @generated from message lenticular.driver.v1alpha1.RenewResponse
+ */
+export declare type RenewResponse = Message<"lenticular.driver.v1alpha1.RenewResponse"> & {
+  /**
+   * To be given back; opaque, at most 253 characters.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * How long leased machines may run from when this token was given out, once it comes back; 0: the host has no lease, and that ends the one in force.
+   *
+   * @generated from field: int64 offered_ms = 2;
+   */
+  offeredMs: bigint;
+
+  /**
+   * The same of the newest token that came back; 0: no lease is in force.
+   *
+   * @generated from field: int64 in_force_ms = 3;
+   */
+  inForceMs: bigint;
+
+  /**
+   * Whether the lease in force has not run out. While none holds that is offered or in force, Start and Ensure of leased machines are ABORTED/LEASE_LAPSED.
+   *
+   * @generated from field: bool holds = 4;
+   */
+  holds: boolean;
+};
+
+/**
+ * Describes the message lenticular.driver.v1alpha1.RenewResponse.
+ * Use `create(RenewResponseSchema)` to create a new message.
+ */
+export declare const RenewResponseSchema: GenMessage<RenewResponse>;
 
 /**
  * Which session.
@@ -247,6 +330,16 @@ export declare const Host: GenService<{
     methodKind: "unary";
     input: typeof ObserveHostRequestSchema;
     output: typeof ObserveHostResponseSchema;
+  },
+  /**
+   * Gives back a token, by which the lease goes on, and takes the next. What is no token of this boot, is older than one that was given back, or has run out, changes nothing. Capability "host.lease".
+   *
+   * @generated from rpc lenticular.driver.v1alpha1.Host.Renew
+   */
+  renew: {
+    methodKind: "unary";
+    input: typeof RenewRequestSchema;
+    output: typeof RenewResponseSchema;
   },
 }>;
 

@@ -182,6 +182,13 @@ export declare type MachineSpec = Message<"lenticular.driver.v1alpha1.MachineSpe
    * @generated from field: optional string user_data = 7;
    */
   userData?: string | undefined;
+
+  /**
+   * Stops with the lease of its host (Host.Renew); takes effect at once.
+   *
+   * @generated from field: bool leased = 8;
+   */
+  leased: boolean;
 };
 
 /**
@@ -307,7 +314,7 @@ export declare type MachineState = Message<"lenticular.driver.v1alpha1.MachineSt
   power: string;
 
   /**
-   * While stopped: "never-started", "requested", "guest-shutdown" or "crashed".
+   * While stopped: "never-started", "requested", "guest-shutdown", "crashed" or "lease-expired".
    *
    * @generated from field: optional string stop_cause = 6;
    */
@@ -375,6 +382,13 @@ export declare type MachineState = Message<"lenticular.driver.v1alpha1.MachineSt
    * @generated from field: int64 placement_epoch = 15;
    */
   placementEpoch: bigint;
+
+  /**
+   * It stops when the lease of its host that is in force now runs out.
+   *
+   * @generated from field: bool leased = 16;
+   */
+  leased: boolean;
 };
 
 /**
