@@ -92,7 +92,10 @@ const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False
 
 async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSignal): Promise<Answer<HostAnswer>> {
   return ask(async () => {
-    const renew = (): Promise<HostLease | undefined> => renewLease({ ...parts, host, round }, signal);
+    // Of two objects for one machine the younger must not keep alive what the older one counts dead.
+    const { hostId } = host.status;
+    const isItself = hostId !== undefined && twinOf(parts.world, host, hostId) === undefined;
+    const renew = async (): Promise<HostLease | undefined> => (isItself ? renewLease({ ...parts, host, round }, signal) : undefined);
     // First of all: what looks take, or that they fail, is no reason to let machines stop. Who is silent is looked at first.
     const renewed = isSaidSilent(host) ? undefined : await renew();
     const session = await openEndpoint(parts.sessions, 'machine', host, round.authority, signal);

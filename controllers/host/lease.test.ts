@@ -1,3 +1,4 @@
+import { hostDocs } from '../../drivers/sim/documents.ts';
 import { because, conditionIn, isReady, openDeclaredCloud, pause, PATHS, saidOf, type DeclaredCloud } from '../../test/declared-cloud.ts';
 
 /** Next to what is there already. */
@@ -165,4 +166,20 @@ describe('a host with a lease and nothing else that could prove it dead', () => 
     await pause(2500);
     expect([cloud.runningOn('vm-1'), cloud.calls('machine.start')]).toEqual([[host], 1]);
   }, 60_000);
+
+  test('is not renewed by a younger object that leads to the same machine', async () => {
+    await open(1, 1);
+    const { body } = await cloud.bench.ask('GET', PATHS.host('host-1'));
+    const { hostId } = body.status as { readonly hostId: string };
+    // Ages are told by the second.
+    await pause(1100);
+    const spec = { pod: 'rack-1', driver: { name: 'sim', config: { hostId, leaseSeconds: 1 } } };
+    await cloud.declare('/apis/infra.lenticular.dev/v1alpha1/hosts', 'Host', 'twin', spec);
+    await cloud.until(PATHS.host('twin'), 'found out', because('DuplicateHost'));
+    await pause(1500);
+    const twin = hostDocs(cloud.sim.sim.world).find(({ name }) => name === 'twin');
+    expect([twin?.hostId, twin?.lease]).toEqual([hostId, undefined]);
+    const { body: said } = await cloud.bench.ask('GET', PATHS.host('twin'));
+    expect(saidOf(said).leaseSeconds).toBeUndefined();
+  }, 40_000);
 });

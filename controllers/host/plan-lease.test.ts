@@ -53,7 +53,8 @@ test('a host with a lease is looked at four times in its time, though nothing is
     if (device?.known !== true) throw new Error('it answers');
     return facts({ device: { known: true, value: { ...device.value, lease: lease(offeredMs, offeredMs) } } });
   };
-  expect(planHost(host(), leasedFor(20_000)).lookAgainMs).toBe(5000);
+  expect(planHost(host(), leasedFor(20_000))).toMatchObject({ lookAgainMs: 5000, punctual: true });
+  expect(planHost(host(), leasedFor(0)).punctual).toBeUndefined();
   expect(planHost(host(), leasedFor(400_000)).lookAgainMs).toBe(10_000);
   expect(planHost(host(), leasedFor(0)).lookAgainMs).toBeUndefined();
 });

@@ -85,9 +85,15 @@ function conclude(host: Host, facts: HostFacts): Conclusion {
   return device?.known === true ? answered(host, facts, pod.allocation, device.value.observation.hostId) : unanswered(host, facts);
 }
 
+/** How long the lease is that the host offers; 0: none. */
+function offeredMs({ device }: HostFacts): number {
+  return device?.known === true ? (device.value.lease?.offeredMs ?? 0) : 0;
+}
+
 /** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
-function lookAgainMs({ device, placed, zone, orphans }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
-  const leaseMs = device?.known === true ? (device.value.lease?.offeredMs ?? 0) : 0;
+function lookAgainMs(facts: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
+  const { device, placed, zone, orphans } = facts;
+  const leaseMs = offeredMs(facts);
   const renewMs = leaseMs === 0 ? MAX_BEAT_MS : Math.ceil(leaseMs / RENEWALS);
   const suspectMs = zone === undefined ? SILENT_LOOK_MS : Math.ceil((zone.failover.afterSeconds * 1000) / 3);
   const beatMs = Math.min(suspectMs, renewMs, MAX_BEAT_MS);
@@ -124,6 +130,7 @@ export function planHost(host: Host, facts: HostFacts): HostPlan {
     finalizer: leaves ? 'release' : 'hold',
     steps: leaves ? [{ do: 'forget' }] : [...steps, ...collecting],
     ...(again !== undefined && { lookAgainMs: again }),
+    ...(offeredMs(facts) > 0 && { punctual: true }),
     ...(verdict.status !== 'True' && !leaves && { waitsFor: verdict.message }),
   };
 }

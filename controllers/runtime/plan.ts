@@ -30,6 +30,8 @@ export interface Plan<Step, Status> {
   readonly afterSteps?: Status;
   /** Look again after this many ms even if nothing is heard; the runtime's resync holds where it is absent. */
   readonly lookAgainMs?: number;
+  /** That look goes with the changes and not with the resync: something runs out meanwhile. */
+  readonly punctual?: true;
   /** What the object waits for, for the queues view; absent while it moves or is settled. */
   readonly waitsFor?: string;
   /** What the Event says where Ready's reason changes, if that is more than Ready's message. */

@@ -80,6 +80,31 @@ describe('the keyed queue', () => {
     expect(order).toEqual(['deletion', 'raised', 'change', 'retry', 'resync']);
   });
 
+  test('what must be looked at in time goes with the changes when it is due, and not after all of them', async () => {
+    const { clock, queue, hands } = started(1);
+    for (const key of ['punctual', 'idle']) {
+      queue.add(key, PRIORITY.change);
+      await clock.advance(0);
+      hands.running.get(key)?.({
+        next: 'park',
+        ms: 1000,
+        why: 'settled',
+        failed: false,
+        ...(key === 'punctual' && { due: PRIORITY.change }),
+      });
+      await clock.advance(0);
+    }
+    queue.add('busy', PRIORITY.change);
+    await clock.advance(1500);
+    queue.add('later', PRIORITY.change);
+    const turns = ['busy', 'punctual', 'later', 'idle'];
+    for (const key of turns) {
+      hands.running.get(key)?.(settled);
+      await clock.advance(0);
+    }
+    expect(hands.order.slice(2)).toEqual(turns);
+  });
+
   test('a parked key says why and until when, and wakes by itself or by news, but not by a resync', async () => {
     const { clock, queue, hands } = started(1);
     queue.add('/a', PRIORITY.change);

@@ -21,6 +21,8 @@ export type Verdict =
       readonly quietMs?: number;
       /** `failed` or `waiting` where it is not given. */
       readonly as?: ParkClass;
+      /** With what it goes when it is due; with retries or the resync where it is not given. */
+      readonly due?: Priority;
     };
 
 /** Works on one key and never rejects. `detach` lets the next key begin although this one goes on: for work that waits for a device. */
@@ -66,6 +68,7 @@ interface Entry {
   streak: number;
   /** News does not wake it before this. */
   quietUntilMs: number;
+  due: Priority | undefined;
 }
 
 /** First in, first out, without moving what is left at every step. */
@@ -137,7 +140,7 @@ function add(state: State, key: string, priority: Priority): void {
   state.adds += 1;
   const entry = state.entries.get(key);
   if (entry === undefined) {
-    const fresh = { atMs: 0, again: undefined, as: 'waiting' as const, why: '', failures: 0, streak: 0, quietUntilMs: 0 };
+    const fresh = { atMs: 0, again: undefined, as: 'waiting' as const, why: '', failures: 0, streak: 0, quietUntilMs: 0, due: undefined };
     const made: Entry = { key, state: 'ready', priority, ...fresh };
     state.entries.set(key, made);
     push(state, made, priority);
@@ -199,6 +202,7 @@ function settle(state: State, entry: Entry, verdict: Verdict): void {
     if (failed || quietMs > 0) entry.streak += 1;
     else entry.streak = 0;
     entry.quietUntilMs = now + quietMs;
+    entry.due = verdict.due;
     entry.as = as;
     entry.why = why;
     park(state, entry, now + ms);
@@ -284,7 +288,7 @@ async function wakeDue(state: State, signal: AbortSignal): Promise<void> {
     const now = clock.monotonic();
     // In slices: what is ready is begun between them.
     for (let woken = 0, entry = due.take(now); entry !== undefined; entry = (woken += 1) < SLICE ? due.take(now) : undefined) {
-      push(state, entry, entry.failures > 0 ? PRIORITY.retry : PRIORITY.resync);
+      push(state, entry, entry.due ?? (entry.failures > 0 ? PRIORITY.retry : PRIORITY.resync));
     }
     const pacedMs = state.settings.rate !== undefined && state.nextBeginMs > now ? state.nextBeginMs : Number.POSITIVE_INFINITY;
     const ending = new AbortController();

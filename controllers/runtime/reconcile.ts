@@ -15,7 +15,7 @@ export type RoundEnd =
   /** The object is gone, or is no longer ours to decide. */
   | { readonly end: 'gone' }
   /** As it should be, or waiting for something that will be heard of. */
-  | { readonly end: 'settled'; readonly lookAgainMs?: number; readonly waitsFor?: string }
+  | { readonly end: 'settled'; readonly lookAgainMs?: number; readonly punctual?: true; readonly waitsFor?: string }
   /** Steps were taken: look at what became of them. */
   | { readonly end: 'moved' }
   /** Decided on a stale object: look again at once. */
@@ -90,8 +90,13 @@ export async function reconcile(
   return settled(plan);
 }
 
-function settled({ lookAgainMs, waitsFor }: Plan<unknown, unknown>): RoundEnd {
-  return { end: 'settled', ...(lookAgainMs !== undefined && { lookAgainMs }), ...(waitsFor !== undefined && { waitsFor }) };
+function settled({ lookAgainMs, punctual, waitsFor }: Plan<unknown, unknown>): RoundEnd {
+  return {
+    end: 'settled',
+    ...(lookAgainMs !== undefined && { lookAgainMs }),
+    ...(punctual === true && { punctual }),
+    ...(waitsFor !== undefined && { waitsFor }),
+  };
 }
 
 async function observe(

@@ -58,7 +58,15 @@ export function verdictOf(end: RoundEnd, { failures, streak }: History, random: 
       return failed(end.why, end.retryAfterMs ?? 0, failures, random);
     case 'settled': {
       const ms = end.lookAgainMs ?? RESYNC_MS * (0.75 + random() / 2);
-      return { next: 'park', ms, why: end.waitsFor ?? 'settled', failed: false, as: end.waitsFor === undefined ? 'settled' : 'waiting' };
+      const due = end.punctual === true ? { due: PRIORITY.change } : {};
+      return {
+        next: 'park',
+        ms,
+        why: end.waitsFor ?? 'settled',
+        failed: false,
+        as: end.waitsFor === undefined ? 'settled' : 'waiting',
+        ...due,
+      };
     }
   }
 }

@@ -14,13 +14,15 @@ import type { Answer } from '../runtime/device.ts';
 import { createCrashLog } from './crash-log.ts';
 import type { CrashLog } from './crash-log.ts';
 import { diskFacts, letsGo } from './disk-facts.ts';
-import type { Adoptable, DiskFact, HostFact, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
+import type { Adoptable, DiskFact, HostFact, Relapses, VmFacts, VmPlan, VmStatus, VmStep } from './plan/facts.ts';
 import { isToRestart } from './plan/restart.ts';
 import { isVerified } from './plan/verified.ts';
 import { createLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
 import { requestOf } from './plan/describe.ts';
 import { planVirtualMachine } from './plan.ts';
+import { createStartTurns } from './start-turns.ts';
+import type { StartTurns } from './start-turns.ts';
 import { takeStep } from './take.ts';
 import { triggersOf } from './triggers.ts';
 import { isItsTurn, mayLeave } from './turn.ts';
@@ -38,6 +40,7 @@ type Parts = Omit<VirtualMachineControllerOptions, 'views' | 'clock'> & {
   readonly world: World;
   readonly ledger: Ledger;
   readonly crashes: CrashLog;
+  readonly turns: StartTurns;
 };
 
 interface MachineFacts {
@@ -136,6 +139,30 @@ async function roomFor(
   return room === undefined ? {} : { room };
 }
 
+/** How long until a machine that stopped by no will of ours may be started again; undefined: it is not to be started, or somebody asked for it. */
+function startIn(
+  { turns }: Parts,
+  vm: VirtualMachine,
+  {
+    asked,
+    disks,
+    relapses,
+  }: { readonly asked: MachineFacts; readonly disks: readonly DiskFact[]; readonly relapses: Relapses | undefined },
+): number | undefined {
+  const { metadata, spec, status } = vm;
+  const { host, machine } = asked;
+  const cause = machine?.known === true ? machine.value?.stopCause : undefined;
+  const waits = (relapses?.waitMs ?? 0) > 0 || disks.some(({ blocked }) => blocked !== undefined);
+  const may = host !== undefined && host.cleaning !== true && host.candidate.allocation !== 'Disabled' && !waits;
+  const wanted = spec.running && metadata.deletionTimestamp === undefined && status.restartToken === spec.restartToken;
+  if (!may || !wanted || (cause !== 'crashed' && cause !== 'lease-expired')) {
+    turns.leave(metadata.uid);
+    return undefined;
+  }
+  const pools = disks.flatMap(({ pool }) => pool?.name ?? []);
+  return turns.ask(vm, { host: host.candidate.name, pools });
+}
+
 async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: AbortSignal): Promise<VmFacts> {
   const { world, client, ledger, crashes } = parts;
   const { metadata, spec, status } = vm;
@@ -149,6 +176,7 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const evacuates = asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm);
   // What nobody can tell changes nothing of what is remembered.
   const relapses = asked.machine?.known === true ? crashes.see(vm, asked.machine.value) : undefined;
+  const startInMs = startIn(parts, vm, { asked, disks, relapses });
   const rooms = exists ? await roomFor(parts, vm, { zone, asked, disks, evacuates }, signal) : {};
   return {
     ...(zone !== undefined && { zone: exists ? 'exists' : 'absent' }),
@@ -161,6 +189,7 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
     ...(evacuates && { evacuates }),
     ...(round.refused !== undefined && { refused: round.refused }),
     ...(relapses !== undefined && { relapses }),
+    ...(startInMs !== undefined && { startInMs }),
   };
 }
 
@@ -183,7 +212,7 @@ export function virtualMachineController({
   const world = worldOf(views);
   const ledger = createLedger(world);
   const crashes = createCrashLog(clock);
-  const parts: Parts = { world, client, sessions, ledger, crashes };
+  const parts: Parts = { world, client, sessions, ledger, crashes, turns: createStartTurns(clock) };
   return {
     kind: VirtualMachineKind,
     finalizer: 'compute.lenticular.dev/machine',

@@ -97,6 +97,8 @@ export interface VmFacts {
   /** That machine on the host that was chosen; undefined: nobody asked. */
   readonly adoptable?: Adoptable;
   readonly refused?: Refused;
+  /** Until it is the machine's turn to be started again; undefined: it needs none. */
+  readonly startInMs?: number;
   /** Undefined: its last run did not end by itself, or nobody here has seen that. */
   readonly relapses?: Relapses;
 }

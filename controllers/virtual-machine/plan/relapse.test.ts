@@ -26,6 +26,12 @@ describe('a guest that ends again and again', () => {
     expect(waiting.waitsFor).toBeDefined();
   });
 
+  test('waits for its turn where many have crashed at once', () => {
+    const queued = plan({ ...stopped('crashed'), ...after(1), startInMs: 1200 });
+    expect(queued).toMatchObject({ ready: { status: 'False', reason: 'StartQueued' }, steps: [], lookAgainMs: 1200 });
+    expect(plan({ ...stopped('crashed'), ...after(1), startInMs: 0 }).steps).toContain('start-machine');
+  });
+
   test('is said to from the third time on, in the same words whether it waits, starts or runs', () => {
     const waiting = plan({ ...stopped('crashed'), ...after(3, { waitMs: 2000 }) });
     const starting = plan({ ...stopped('crashed'), ...after(3) });

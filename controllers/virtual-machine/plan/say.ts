@@ -45,6 +45,7 @@ const PHASES: Readonly<Partial<Record<VmReason, Phase>>> = {
   Restarting: 'Starting',
   GuestRestarts: 'Starting',
   CrashLoop: 'Starting',
+  StartQueued: 'Starting',
   Running: 'Running',
   Stopping: 'Stopping',
   Stopped: 'Stopped',

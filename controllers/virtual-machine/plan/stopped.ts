@@ -23,6 +23,12 @@ const STARTS = {
   'lease-expired': ['GuestRestarts', 'starting it again: its host had stopped it, because the lease of the host ran out'],
 } as const;
 
+const QUEUED: Conclusion = {
+  status: 'False',
+  reason: 'StartQueued',
+  message: 'waits for its turn: its host and its pools start what has crashed one after another, the most needed first',
+};
+
 /** Starts a machine that stands still, or leaves it, as declared. */
 export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine): Conclusion {
   const { spec, status } = vm;
@@ -53,6 +59,8 @@ export function planStopped(vm: VirtualMachine, facts: VmFacts, machine: Machine
   const { waitMs = 0 } = facts.relapses ?? {};
   const said: Conclusion = loopOf(facts.relapses) ?? { status: 'False', reason, message, also: 'moving' };
   if (waitMs > 0) return { ...said, lookAgainMs: waitMs };
+  const { startInMs = 0 } = facts;
+  if (startInMs > 0) return { ...QUEUED, lookAgainMs: startInMs };
   return {
     ...said,
     restartToken: spec.restartToken,

@@ -124,7 +124,8 @@ export const VirtualMachineSpec = z.strictObject({
  * Moving: its place no longer fits and is given up. Abandoned: it goes without proof, as spec.abandon says.
  * Scheduled, DisksReady: done. Preparing: the machine is being made. Starting, Stopping, Restarting, Deleting: moving. Running, Stopped: as declared.
  * GuestShutdown: the guest shut itself down and stays off. GuestRestarts: it is started again after a clean shutdown or a crash.
- * CrashLoop: its guest ends by itself again and again, and is started again ever more slowly.
+ * CrashLoop: its guest ends by itself again and again, and is started again ever more slowly. StartQueued: many machines crashed at once,
+ * and it is not its turn yet.
  * Drifted: the machine differs and is only reported. HostUnreachable: nobody can tell. HostDisabled: no call may change anything there.
  * ConfigInvalid, Refused: the driver cannot work as asked. NotSupported: a declared field is not supported. NoCapacity: the host is full after all.
  * HostFailed: its host is proven dead, or was and is being cleaned. Evacuating: it leaves a host in maintenance. DriverFailed: the driver reports a fault. ChangesPending, NoChangesPending: whether a restart would change something.
@@ -154,6 +155,7 @@ export const VirtualMachineReason = z.enum([
   'GuestShutdown',
   'GuestRestarts',
   'CrashLoop',
+  'StartQueued',
   'Drifted',
   'HostUnreachable',
   'HostDisabled',
