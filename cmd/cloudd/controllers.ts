@@ -37,16 +37,25 @@ export interface ControllersRun {
   readonly alone: boolean;
   /** Shows what is led here. */
   readonly board: Board;
+  /** A leader that dies is replaced after this long; 15 s where it is not given. */
+  readonly leaseMs?: number;
 }
 
-/** A leader that dies is replaced after this long. */
 const LEASE_MS = 15_000;
 
+/** What the identities of all processes on one data folder begin with. */
+export function familyOf(root: string): string {
+  return `${hostname()}_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
+}
+
 /** Runs all controllers, and the drivers that they need, until the signal aborts. */
-export async function startControllers({ transport, dirs, log, alone, board }: ControllersRun, signal: AbortSignal): Promise<void> {
+export async function startControllers(
+  { transport, dirs, log, alone, board, leaseMs = LEASE_MS }: ControllersRun,
+  signal: AbortSignal,
+): Promise<void> {
   const clock = systemClock();
   // Processes on one data folder share the first part; whoever is alone there knows that the others are dead.
-  const family = `${hostname()}_${createHash('sha256').update(dirs.root).digest('hex').slice(0, 8)}`;
+  const family = familyOf(dirs.root);
   const identity = `${family}_${randomBytes(4).toString('hex')}`;
   const client = createClient({ transport, caller: CONTROLLERS, userAgent: `lenticular-controllers/${projectVersion()}` });
   const views = createViews(client, { clock, random: Math.random, log }, signal);
@@ -73,7 +82,7 @@ export async function startControllers({ transport, dirs, log, alone, board }: C
         controllers,
         shards: (stop) => zoneNames(views.of(ZoneKind), stop),
         hints: (stop) => sessions.hints(stop),
-        leaseMs: LEASE_MS,
+        leaseMs,
         isDead: (holder) => alone && holder.startsWith(`${family}_`),
         settings: settingsOf(views.of<ControllerConfig>(ControllerConfigKind)),
         board,
@@ -142,11 +151,12 @@ async function dial(name: string, address: string, { dirs, log }: Pick<Controlle
 export interface ControllersOptions {
   readonly dataDir: string;
   readonly kubeconfig?: string;
+  readonly leaseSeconds: number;
   readonly logLevel: LogLevel;
 }
 
 /** `cloudd controllers`: the controllers alone, against an API elsewhere. */
-export async function controllers({ dataDir, kubeconfig, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
+export async function controllers({ dataDir, kubeconfig, leaseSeconds, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
   const dirs = openDataDir(dataDir);
   const log = createLog({ level: logLevel });
   const file = kubeconfig ?? dirs.controllersKubeconfig;
@@ -155,5 +165,5 @@ export async function controllers({ dataDir, kubeconfig, logLevel }: Controllers
   const { connectBy } = await import('../../client/kubeconfig.ts');
   const { transport, server } = await connectBy({ file }, systemClock(), signal);
   log.info({ server }, 'controlling');
-  await startControllers({ transport, dirs, log, alone: false, board: createBoard() }, signal);
+  await startControllers({ transport, dirs, log, alone: false, board: createBoard(), leaseMs: leaseSeconds * 1000 }, signal);
 }

@@ -15,6 +15,12 @@ function port(text: string): number {
   return value;
 }
 
+function leaseSeconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,3}$/.test(text) || value < 1) throw new InvalidArgumentError('give whole seconds from 1 to 999.');
+  return value;
+}
+
 function urls(text: string): readonly string[] {
   const list = text.split(',').map((one) => one.trim());
   for (const one of list) {
@@ -71,6 +77,11 @@ program
   .description('Runs the controllers and their drivers, against an API that a kubeconfig names.')
   .addOption(dataDir)
   .option('--kubeconfig <file>', "the kubeconfig (default: the data folder's own for controllers)")
+  .addOption(
+    new Option('--lease-seconds <n>', 'how long a leader that is silent still holds its zones; the same for all processes')
+      .argParser(leaseSeconds)
+      .default(15),
+  )
   .addOption(logLevel)
   .action(async (options: ControllersOptions) => (await import('./controllers.ts')).controllers(options, stopped()));
 

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Fence } from '../contract/fence.ts';
 
 const SCHEMA_VERSION = 1;
 
@@ -13,11 +14,23 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS shards (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS served (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, method TEXT, endpoint TEXT, uid TEXT, outcome TEXT);
+  CREATE TABLE IF NOT EXISTS effects
+    (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, kind TEXT, place TEXT, uid TEXT, doc TEXT, call TEXT, fence TEXT);
   CREATE TABLE IF NOT EXISTS counts (method TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 `;
 
 /** Tables of documents, each found by its place (an endpoint's uid) and its uid. */
 export type Table = 'endpoints' | 'machines' | 'disks' | 'operations' | 'tombstones' | 'shards' | 'served';
+
+/** The call that a change is made for. */
+export interface Cause {
+  readonly call: string;
+  readonly fence: Fence | undefined;
+}
+
+/** What becomes of the documents in these is kept in the world's journal, in the same transaction. */
+const JOURNALLED: ReadonlySet<Table> = new Set<Table>(['machines', 'disks', 'shards']);
+const MAX_EFFECTS = 20_000;
 
 /** The simulated world: one SQLite file that several processes may have open, and that outlives them all. */
 export interface World {
@@ -28,7 +41,9 @@ export interface World {
   all(table: Table): readonly { readonly place: string; readonly uid: string; readonly doc: unknown }[];
   put(table: Table, place: string, uid: string, doc: object): void;
   remove(table: Table, place: string, uid: string): void;
-  /** For the call journal. */
+  /** Runs `change` in the name of a call: the journal says so. */
+  because<T>(cause: Cause, change: () => T): T;
+  /** For the journals. */
   run(sql: string, ...values: SQLInputValue[]): number;
   rows(sql: string, ...values: SQLInputValue[]): readonly Readonly<Record<string, unknown>>[];
   /** Changes when another process has changed the world. */
@@ -54,25 +69,53 @@ const parse = (doc: unknown): unknown => JSON.parse(String(doc));
 const keyOf = (table: Table): string => (table === 'endpoints' ? 'category' : 'place');
 
 /** Opens the world in `file`, or a new one in memory (`:memory:`). Throws where the file is not one, or of another schema. */
-export function openWorld(file: string): World {
+export function openWorld(file: string, now: () => number): World {
   const db = open(file);
+  let cause: Cause | undefined;
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const known = statements.get(sql) ?? db.prepare(sql);
     statements.set(sql, known);
     return known;
   };
+  const write = <T>(change: () => T): T => {
+    if (db.isTransaction) return change();
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = change();
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+  const set = (table: Table, place: string, uid: string, doc: string | null): void => {
+    if (doc === null) prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid);
+    else prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, doc);
+  };
+  const journal = (table: Table, place: string, uid: string, doc: string | null): void => {
+    const sql = 'INSERT INTO effects (at, kind, place, uid, doc, call, fence) VALUES (?, ?, ?, ?, ?, ?, ?)';
+    const fence = cause?.fence === undefined ? null : JSON.stringify(cause.fence);
+    const seq = Number(prepare(sql).run(now(), table, place, uid, doc, cause?.call ?? '', fence).lastInsertRowid);
+    if (seq % 256 === 0) prepare('DELETE FROM effects WHERE seq <= ?').run(seq - MAX_EFFECTS);
+  };
+  const change = (table: Table, place: string, uid: string, doc: string | null): void => {
+    if (!JOURNALLED.has(table)) return set(table, place, uid, doc);
+    write(() => {
+      set(table, place, uid, doc);
+      journal(table, place, uid, doc);
+    });
+  };
   return {
-    write(change) {
-      if (db.isTransaction) return change();
-      db.exec('BEGIN IMMEDIATE');
+    write,
+    because(why, act) {
+      const before = cause;
+      cause = why;
       try {
-        const result = change();
-        db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        db.exec('ROLLBACK');
-        throw error;
+        return act();
+      } finally {
+        cause = before;
       }
     },
     get(table, place, uid) {
@@ -87,8 +130,8 @@ export function openWorld(file: string): World {
       prepare(`SELECT ${keyOf(table)} AS place, uid, doc FROM ${table}`)
         .all()
         .map(({ place, uid, doc }) => ({ place: String(place), uid: String(uid), doc: parse(doc) })),
-    put: (table, place, uid, doc) => void prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, JSON.stringify(doc)),
-    remove: (table, place, uid) => void prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid),
+    put: (table, place, uid, doc) => change(table, place, uid, JSON.stringify(doc)),
+    remove: (table, place, uid) => change(table, place, uid, null),
     run: (sql, ...values) => Number(prepare(sql).run(...values).lastInsertRowid),
     rows: (sql, ...values) => prepare(sql).all(...values),
     version: () => Number(prepare('PRAGMA data_version').get()?.data_version),
