@@ -11,6 +11,8 @@ export interface CloudProcess {
   readonly name: string;
   pid(): number;
   alive(): boolean;
+  /** How often it has ended although nobody killed it. */
+  deaths(): number;
   /** The end of what it has printed since it was last started. */
   output(): string;
   /** Starts it; resolves with what `ready` found in its output, rejects where it ends before. */
@@ -26,6 +28,8 @@ export interface CloudProcess {
 export function cloudProcess(name: string, ready: RegExp): CloudProcess {
   let child: ChildProcess | undefined;
   let output = '';
+  let deaths = 0;
+  let killed = false;
   const alive = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
   const send = (signal: NodeJS.Signals): void => {
     if (alive()) child?.kill(signal);
@@ -33,6 +37,7 @@ export function cloudProcess(name: string, ready: RegExp): CloudProcess {
   return {
     name,
     alive,
+    deaths: () => deaths,
     pid: () => child?.pid ?? -1,
     output: () => output,
     async start(...args) {
@@ -43,6 +48,10 @@ export function cloudProcess(name: string, ready: RegExp): CloudProcess {
       });
       child = started;
       output = '';
+      killed = false;
+      started.once('exit', () => {
+        if (!killed) deaths += 1;
+      });
       for (const stream of [started.stdout, started.stderr])
         stream.on('data', (bytes: Buffer) => {
           output = (output + bytes.toString()).slice(-KEPT);
@@ -55,6 +64,7 @@ export function cloudProcess(name: string, ready: RegExp): CloudProcess {
     async kill() {
       if (!alive() || child === undefined) return;
       const gone = once(child, 'exit');
+      killed = true;
       child.kill('SIGKILL');
       await gone;
     },
