@@ -18,6 +18,8 @@ const { values } = parseArgs({
     quiet: { type: 'string', default: '30' },
     /** Milliseconds between two faults, at most. */
     calm: { type: 'string', default: '3000' },
+    /** A folder for what the processes of a run print that finds something. */
+    logs: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 });
@@ -38,6 +40,7 @@ for (let run = 0; run < Number(values.runs); run += 1) {
     boundSeconds: Number(values.bound),
     quietSeconds: Number(values.quiet),
     calmMs: Number(values.calm),
+    ...(values.logs !== undefined && { logs: values.logs }),
   };
   console.log(`seed ${options.seed}: ${pauses > 0 ? `${pauses} pauses of leaders` : `faults for ${options.seconds} s`}`);
   const tell = (sentence: string): void => {

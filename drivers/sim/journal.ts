@@ -74,6 +74,8 @@ export interface Effect {
   readonly fence: Fence | undefined;
 }
 
+const read = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : undefined);
+
 /** The next `limit` effects after one, oldest first, numbered without holes; the world forgets all but the latest 20,000. */
 export function effectsAfter({ rows }: Pick<World, 'rows'>, seq: number, limit: number): readonly Effect[] {
   return rows('SELECT * FROM effects WHERE seq > ? ORDER BY seq LIMIT ?', seq, limit).map((row) => {
@@ -83,9 +85,9 @@ export function effectsAfter({ rows }: Pick<World, 'rows'>, seq: number, limit: 
       kind: row.kind as Effect['kind'],
       place: String(row.place),
       uid: String(row.uid),
-      doc: row.doc === null ? undefined : (JSON.parse(String(row.doc)) as unknown),
+      doc: read(row.doc),
       call: String(row.call),
-      fence: row.fence === null ? undefined : (JSON.parse(String(row.fence)) as Fence),
+      fence: read(row.fence) as Fence | undefined,
     };
   });
 }

@@ -68,10 +68,32 @@ function open(file: string): DatabaseSync {
 const parse = (doc: unknown): unknown => JSON.parse(String(doc));
 const keyOf = (table: Table): string => (table === 'endpoints' ? 'category' : 'place');
 
+/** Writes down what becomes of what is journalled, and in the name of which call; to be called in the transaction of the change. */
+function createJournal(prepare: (sql: string) => StatementSync, now: () => number) {
+  let cause: Cause | undefined;
+  return {
+    because: <T>(why: Cause, change: () => T): T => {
+      const before = cause;
+      cause = why;
+      try {
+        return change();
+      } finally {
+        cause = before;
+      }
+    },
+    add: (table: Table, place: string, uid: string, doc: string | null): void => {
+      if (!JOURNALLED.has(table)) return;
+      const sql = 'INSERT INTO effects (at, kind, place, uid, doc, call, fence) VALUES (?, ?, ?, ?, ?, ?, ?)';
+      const fence = cause?.fence === undefined ? null : JSON.stringify(cause.fence);
+      const seq = Number(prepare(sql).run(now(), table, place, uid, doc, cause?.call ?? '', fence).lastInsertRowid);
+      if (seq % 256 === 0) prepare('DELETE FROM effects WHERE seq <= ?').run(seq - MAX_EFFECTS);
+    },
+  };
+}
+
 /** Opens the world in `file`, or a new one in memory (`:memory:`). Throws where the file is not one, or of another schema. */
 export function openWorld(file: string, now: () => number): World {
   const db = open(file);
-  let cause: Cause | undefined;
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const known = statements.get(sql) ?? db.prepare(sql);
@@ -90,34 +112,16 @@ export function openWorld(file: string, now: () => number): World {
       throw error;
     }
   };
-  const set = (table: Table, place: string, uid: string, doc: string | null): void => {
-    if (doc === null) prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid);
-    else prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, doc);
-  };
-  const journal = (table: Table, place: string, uid: string, doc: string | null): void => {
-    const sql = 'INSERT INTO effects (at, kind, place, uid, doc, call, fence) VALUES (?, ?, ?, ?, ?, ?, ?)';
-    const fence = cause?.fence === undefined ? null : JSON.stringify(cause.fence);
-    const seq = Number(prepare(sql).run(now(), table, place, uid, doc, cause?.call ?? '', fence).lastInsertRowid);
-    if (seq % 256 === 0) prepare('DELETE FROM effects WHERE seq <= ?').run(seq - MAX_EFFECTS);
-  };
-  const change = (table: Table, place: string, uid: string, doc: string | null): void => {
-    if (!JOURNALLED.has(table)) return set(table, place, uid, doc);
+  const journal = createJournal(prepare, now);
+  const change = (table: Table, place: string, uid: string, doc: string | null): void =>
     write(() => {
-      set(table, place, uid, doc);
-      journal(table, place, uid, doc);
+      if (doc === null) prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid);
+      else prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, doc);
+      journal.add(table, place, uid, doc);
     });
-  };
   return {
     write,
-    because(why, act) {
-      const before = cause;
-      cause = why;
-      try {
-        return act();
-      } finally {
-        cause = before;
-      }
-    },
+    because: journal.because,
     get(table, place, uid) {
       const row = prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).get(place, uid);
       return row === undefined ? undefined : parse(row.doc);

@@ -90,7 +90,7 @@ async function startControllers(name: string, folder: string, pki: string, serve
   await writeFile(join(own, 'controllers.kubeconfig'), kubeconfig.replaceAll(`:${server.port}`, `:${link.port}`), { mode: 0o600 });
   const child = cloudProcess(name, /"msg":"(controlling)"/);
   const start = async (): Promise<void> => {
-    await child.start('controllers', '--data-dir', dataDir, '--lease-seconds', String(leaseSeconds));
+    await child.start('controllers', '--data-dir', dataDir, '--lease-seconds', String(leaseSeconds), '--log-level', 'debug');
   };
   await start();
   return { ...child, link, start, holds: (holder) => holder.startsWith(`${familyOf(dataDir)}_`) };

@@ -11,18 +11,25 @@ import type { World } from '../../drivers/sim/world.ts';
 /** Kinds that say by their condition Ready whether they are as declared. */
 const JUDGED: ReadonlySet<string> = new Set(['Zone', 'Pod', 'Host', 'StoragePool', 'Volume', 'VirtualMachine']);
 
-/** What is there of everything, by kind. */
-export interface Stored {
-  of<O extends ApiObject>(kind: string): readonly O[];
+/** Objects of the kinds that devices have to do with. */
+interface Stored {
+  readonly hosts: readonly Host[];
+  readonly pools: readonly ApiObject[];
+  readonly volumes: readonly Volume[];
+  readonly vms: readonly VirtualMachine[];
 }
 
-/** Sorts objects by kind. */
-export function storedOf(objects: readonly ApiObject[]): Stored {
-  const kinds = Map.groupBy(objects, ({ kind }) => kind);
-  return { of: <O extends ApiObject>(kind: string) => (kinds.get(kind) ?? []) as readonly unknown[] as readonly O[] };
+function storedOf(objects: readonly ApiObject[]): Stored {
+  const of = (kind: string): readonly unknown[] => objects.filter((object) => object.kind === kind);
+  return {
+    hosts: of('Host') as readonly Host[],
+    pools: of('StoragePool') as readonly ApiObject[],
+    volumes: of('Volume') as readonly Volume[],
+    vms: of('VirtualMachine') as readonly VirtualMachine[],
+  };
 }
 
-export const nameOf = ({ kind, metadata }: ApiObject): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+const nameOf = ({ kind, metadata }: ApiObject): string => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 
 /** Whether what an object gives as its reason is so. */
 type Truth = (object: ApiObject, stored: Stored) => boolean;
@@ -31,16 +38,16 @@ type Truth = (object: ApiObject, stored: Stored) => boolean;
 const TRUTHS: Readonly<Record<string, Truth>> = {
   'VirtualMachine Unschedulable'(object, stored) {
     const { spec } = object as VirtualMachine;
-    return stored.of<Host>('Host').every(({ status }) => (status.allocatable?.cpus ?? 0) < spec.cpus);
+    return stored.hosts.every(({ status }) => (status.allocatable?.cpus ?? 0) < spec.cpus);
   },
   'VirtualMachine VolumeNotFound'({ metadata, spec }, stored) {
-    const names = stored.of<Volume>('Volume').filter((volume) => volume.metadata.namespace === metadata.namespace);
+    const names = stored.volumes.filter((volume) => volume.metadata.namespace === metadata.namespace);
     const { disks } = spec as VirtualMachine['spec'];
     return disks.some(({ volume }) => names.every((one) => one.metadata.name !== volume));
   },
   'Volume StoragePoolNotFound'({ spec }, stored) {
     const { storagePool } = spec as Volume['spec'];
-    return stored.of('StoragePool').every(({ metadata }) => metadata.name !== storagePool);
+    return stored.pools.every(({ metadata }) => metadata.name !== storagePool);
   },
 };
 
@@ -86,18 +93,18 @@ function diskDiffers(volume: Volume, disks: readonly DiskDoc[]): readonly string
 
 /** How machines and disks differ from what is declared, and what of them nobody owns: a sentence each. Objects are as they should be. */
 export function leaks(objects: readonly ApiObject[], worlds: readonly World[], nowMs: number): readonly string[] {
-  const stored = storedOf(objects);
-  const vms = stored.of<VirtualMachine>('VirtualMachine');
-  const volumes = stored.of<Volume>('Volume');
-  const hosts = new Map(stored.of('Host').map(({ metadata }) => [metadata.uid, metadata.name]));
+  const { vms, volumes, ...stored } = storedOf(objects);
+  const hosts = new Map(stored.hosts.map(({ metadata }) => [metadata.uid, metadata.name]));
   const machines = worlds
     .flatMap((world) => world.all('machines'))
     .map(({ place, uid, doc }): Machine => ({ place, uid, runs: settled(doc as MachineDoc, nowMs).active !== undefined }));
   const disks = worlds.flatMap((world) => world.all('disks')).map(({ doc }) => doc as DiskDoc);
   const owners = new Set([...vms, ...volumes].map(({ metadata }) => metadata.uid));
   return [
-    ...machines.filter(({ uid }) => !owners.has(uid)).map(({ uid, place }) => `the machine ${uid} on ${hosts.get(place) ?? place} is nobody's`),
-    ...disks.filter(({ id }) => !owners.has(id)).map(({ id }) => `the disk ${id} is nobody's`),
+    ...machines
+      .filter(({ uid }) => !owners.has(uid))
+      .map(({ uid, place }) => `the machine ${uid} on ${hosts.get(place) ?? place} is nobody’s`),
+    ...disks.filter(({ id }) => !owners.has(id)).map(({ id }) => `the disk ${id} is nobody’s`),
     ...vms.flatMap((vm) => machineDiffers(vm, machines, hosts)),
     ...volumes.flatMap((volume) => diskDiffers(volume, disks)),
   ];

@@ -2,6 +2,7 @@ import { LeaseKind } from '../../apis/coordination/v1/lease/kind.ts';
 import { isAborted } from '../../apis/meta/aborted.ts';
 import { SYSTEM_NAMESPACE } from '../../client/installation.ts';
 import type { DriverErrorCode } from '../../drivers/contract/driver-error.ts';
+import type { MachineDoc } from '../../drivers/sim/documents.ts';
 import type { FaultAction } from '../../drivers/sim/faults.ts';
 import { realClock } from '../programs/clock.ts';
 import type { Random } from '../simulation/random.ts';
@@ -69,6 +70,33 @@ function sever({ name, link }: Part, from: string, how: Severed, ms: number): Dr
   };
 }
 
+/** Links that are open now are broken, and new ones are not: closed, or silent for ever, so that only who uses one finds out. */
+function breakLinks({ name, link }: Part, how: 'cut' | 'half-open'): Drawn {
+  return {
+    what: `links of ${name} broken (${how})`,
+    part: {},
+    play() {
+      link.breakNow(how);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A guest dies, as guests do. */
+function crash(driver: Driver, random: Random): Drawn {
+  const share = random.next();
+  return {
+    what: `a guest of ${driver.zone} crashes`,
+    part: {},
+    async play() {
+      const running = driver.world.all('machines').filter(({ doc }) => (doc as MachineDoc).active !== undefined);
+      const uid = running[Math.floor(share * running.length)]?.uid;
+      // It may have been stopped meanwhile, and the driver may be down.
+      if (uid !== undefined) await driver.control({ do: 'crash', uid }).catch(() => undefined);
+    },
+  };
+}
+
 /** Sets a fault in a driver, which forgets it where it dies; and starts it again where the fault has killed it. */
 function disturb(driver: Driver, call: string, count: number, action: FaultAction, ms: number): Drawn {
   return {
@@ -101,6 +129,9 @@ const DRAWS: readonly Draw[] = [
   ({ cloud, random, leaseMs }) => sever(random.pick(cloud.controllers), 'its API', random.pick(SEVERED), leaseMs * random.between(0.5, 3)),
   ({ cloud, random, leaseMs }) => sever(random.pick(cloud.controllers), 'its API', random.pick(SEVERED), leaseMs * random.between(0.5, 3)),
   ({ cloud, random }) => sever(random.pick(cloud.drivers), 'controllers', random.pick(SEVERED), random.between(500, 8_000)),
+  ({ cloud, random }) => breakLinks(random.pick(cloud.drivers), random.pick(['cut', 'half-open'])),
+  ({ cloud, random }) => breakLinks(random.pick(cloud.controllers), random.pick(['cut', 'half-open'])),
+  ({ cloud, random }) => crash(random.pick(cloud.drivers), random),
   ({ cloud, random }) => {
     const action = { do: 'lost-answer', then: random.pick(['unknown', 'hang'] as const) } as const;
     return disturb(random.pick(cloud.drivers), random.pick(CALLS), 1 + random.below(6), action, random.between(1_000, 5_000));
@@ -122,7 +153,8 @@ const DRAWS: readonly Draw[] = [
     return {
       what: `Lease ${name} deleted`,
       part: {},
-      play: (signal) => answered(cloud.clients, (client) => client.delete(LeaseKind, { namespace: SYSTEM_NAMESPACE, name }, signal), signal),
+      play: (signal) =>
+        answered(cloud.clients, (client) => client.delete(LeaseKind, { namespace: SYSTEM_NAMESPACE, name }, signal), signal),
     };
   },
 ];

@@ -151,7 +151,5 @@ test('a disk that is deleted is found unless its volume was', () => {
 test('a hole in a journal is found', () => {
   const world = running();
   world.plant('machine.ensure', RUNNING, { seq: 9 });
-  expect(world.says()).toEqual([
-    '3000 vm: the journal of zone-1 has a hole from 2 to 9: machine.ensure (epoch 1, generation 1)',
-  ]);
+  expect(world.says()).toEqual(['3000 vm: the journal of zone-1 has a hole from 2 to 9: machine.ensure (epoch 1, generation 1)']);
 });

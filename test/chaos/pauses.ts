@@ -43,7 +43,9 @@ export async function playPauses(
     await realClock.sleep(ms, signal).finally(() => {
       leader.resume();
     });
-    tell(`pause ${at} of ${pauses}: ${leader.name}, the leader of ${zone}, for ${(ms / 1000).toFixed(2)} s; now ${watch.holderOf(`shard-${zone}`)}`);
+    tell(
+      `pause ${at} of ${pauses}: ${leader.name}, the leader of ${zone}, for ${(ms / 1000).toFixed(2)} s; now ${watch.holderOf(`shard-${zone}`)}`,
+    );
     await realClock.sleep(calmMs, signal);
   }
   return pauses;

@@ -1,10 +1,12 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { callCounts, effectsAfter, journalTail } from '../../drivers/sim/journal.ts';
 import { realClock } from '../programs/clock.ts';
 import { createRandom } from '../simulation/random.ts';
 import { startChaosCloud, type ChaosCloud } from './cloud.ts';
 import { answered, declare, declaredZones, hopeless, namespaces } from './declared.ts';
 import { leaks, untrue } from './end.ts';
-import { makeWhole, playFaults } from './faults.ts';
+import { playFaults } from './faults.ts';
 import { playPauses } from './pauses.ts';
 import { playUsers } from './users.ts';
 import { watchCloud, type Watch } from './watch.ts';
@@ -25,6 +27,8 @@ export interface ChaosOptions {
   readonly quietSeconds: number;
   /** Time between two faults, at most. */
   readonly calmMs: number;
+  /** A folder for what the processes of a run print that finds something; nothing is kept where it is not given. */
+  readonly logs?: string;
 }
 
 /** What a run came to. */
@@ -54,7 +58,8 @@ interface Run {
 const ZONES = ['zone-1', 'zone-2'];
 const SHOWN = 12;
 const LOOK_MS = 1_000;
-const REFUSED = /STALE_EPOCH/;
+/** Long enough for what was deleted to be gone. */
+const CALM_SECONDS = 2;
 
 const sleep = (ms: number, signal: AbortSignal): Promise<void> => realClock.sleep(ms, signal);
 
@@ -100,7 +105,8 @@ async function tellViolations(run: Run, goesOn: () => boolean, signal: AbortSign
 }
 
 async function declareCloud({ cloud, options, watch, tell }: Run, signal: AbortSignal): Promise<void> {
-  for (const declaration of [...namespaces, ...declaredZones(cloud, options.podsPerZone)]) await declare(cloud.clients, declaration, signal);
+  for (const declaration of [...namespaces, ...declaredZones(cloud, options.podsPerZone)])
+    await declare(cloud.clients, declaration, signal);
   const untilMs = realClock.monotonic() + options.boundSeconds * 1000;
   while (untrue(watch.objects()).length > 0) {
     if (realClock.monotonic() > untilMs) throw new Error(`before any fault: ${untrue(watch.objects()).slice(0, 5).join('\n')}`);
@@ -110,12 +116,19 @@ async function declareCloud({ cloud, options, watch, tell }: Run, signal: AbortS
   tell('all zones, hosts and pools are Ready');
 }
 
+interface Played {
+  readonly faults: number;
+  readonly deeds: number;
+  /** Since when everything is whole, by the monotonic clock. */
+  readonly wholeMs: number;
+}
+
 /** Users and faults, at once; resolves when both are over and everything is whole. */
-async function play({ cloud, options, watch, tell }: Run, signal: AbortSignal): Promise<{ readonly faults: number; readonly deeds: number }> {
+async function play({ cloud, options, watch, tell }: Run, signal: AbortSignal): Promise<Played> {
   const { seed, seconds, vms, calmMs, pauses } = options;
   let goesOn = true;
-  const users = playUsers({ clients: cloud.clients, zones: ZONES, seed, vms, goesOn: () => goesOn }, tell, signal);
-  const over = AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
+  const over = pauses > 0 ? signal : AbortSignal.any([signal, AbortSignal.timeout(seconds * 1000)]);
+  const users = playUsers({ clients: cloud.clients, zones: ZONES, seed, vms, goesOn: () => goesOn && !over.aborted }, tell, signal);
   const leaseMs = options.leaseSeconds * 1000;
   const random = createRandom(seed);
   try {
@@ -123,26 +136,43 @@ async function play({ cloud, options, watch, tell }: Run, signal: AbortSignal): 
       pauses > 0
         ? await playPauses(cloud, watch, { random, leaseMs, pauses, zones: ZONES }, tell, signal)
         : await playFaults(cloud, { random, leaseMs, calmMs, atOnce: 3 }, tell, over);
+    const wholeMs = realClock.monotonic();
     goesOn = false;
-    return { faults, deeds: await users };
+    return { faults, deeds: await users, wholeMs };
   } finally {
     goesOn = false;
     await users;
   }
 }
 
-/** Waits until every object is as declared, or says truly why not, and the worlds are as the objects say; how long that took. */
-async function settle(run: Run, signal: AbortSignal): Promise<number> {
+/** What is not as declared, or not truly said, of objects and of the worlds. */
+async function amissNow({ cloud, watch }: Run, signal: AbortSignal): Promise<readonly string[]> {
+  await watch.caughtUp(signal);
+  const worlds = cloud.drivers.map(({ world }) => world);
+  return [...untrue(watch.objects()), ...leaks(watch.objects(), worlds, realClock.now())];
+}
+
+/**
+ * Waits until every object is as declared, or says truly why not, the worlds are as the objects say, and for so many seconds nothing was
+ * written but Leases and no driver was told to change anything. Resolves with how long it took until those seconds began.
+ */
+async function settle(run: Run, { fromMs, calmSeconds }: { fromMs: number; calmSeconds: number }, signal: AbortSignal): Promise<number> {
   const { cloud, watch, options } = run;
-  const fromMs = realClock.monotonic();
+  const changes = (): string => JSON.stringify([watch.writes(), ...cloud.drivers.map(({ world }) => callCounts(world))]);
+  let [sinceMs, seen] = [realClock.monotonic(), ''];
   for (;;) {
-    const worlds = cloud.drivers.map(({ world }) => world);
-    const amiss = [...untrue(watch.objects()), ...leaks(watch.objects(), worlds, realClock.now())];
-    const tookMs = realClock.monotonic() - fromMs;
-    if (amiss.length === 0) return tookMs;
-    if (tookMs > options.boundSeconds * 1000) {
-      for (const sentence of amiss.slice(0, SHOWN)) violate(run, realClock.now(), `${options.boundSeconds} s after the last fault: ${sentence}`);
-      return tookMs;
+    const amiss = await amissNow(run, signal);
+    const [nowMs, now] = [realClock.monotonic(), changes()];
+    if (amiss.length > 0 || now !== seen) {
+      [sinceMs, seen] = [nowMs, now];
+      run.tell(`not settled: ${amiss.length} are not as declared, ${amiss[0] ?? ''}; last of all, ${watch.latestWrites().at(-1) ?? ''}`);
+    }
+    if (nowMs - sinceMs >= calmSeconds * 1000) return sinceMs - fromMs;
+    if (sinceMs - fromMs > options.boundSeconds * 1000) {
+      const busy = [`it is not quiet: ${watch.latestWrites().join(', ')}; driver calls ${now}`];
+      for (const sentence of amiss.length > 0 ? amiss.slice(0, SHOWN) : busy)
+        violate(run, realClock.now(), `${options.boundSeconds} s after the last fault: ${sentence}`);
+      return sinceMs - fromMs;
     }
     await sleep(LOOK_MS, signal);
   }
@@ -150,25 +180,12 @@ async function settle(run: Run, signal: AbortSignal): Promise<number> {
 
 /** What can never be Ready goes; then nothing differs. */
 async function compare(run: Run, signal: AbortSignal): Promise<void> {
-  const { cloud, options } = run;
+  const { cloud } = run;
   for (const { kind, name, namespace = '' } of hopeless(''))
     await answered(cloud.clients, (client) => client.delete(kind, { namespace, name }, signal), signal);
-  await settle(run, signal);
+  await settle(run, { fromMs: realClock.monotonic(), calmSeconds: CALM_SECONDS }, signal);
   const { code, stdout, stderr } = await cloud.cloudctl('diff', '--all');
-  if (code !== 0 || stdout !== '') violate(run, realClock.now(), `cloudctl diff --all tells ${stdout}${stderr} (seed ${options.seed})`);
-}
-
-/** Looks for as long as nothing may change whether anything does. */
-async function keepQuiet(run: Run, signal: AbortSignal): Promise<void> {
-  const { cloud, watch, options } = run;
-  const calls = (): string => JSON.stringify(cloud.drivers.map(({ world }) => callCounts(world)));
-  await watch.caughtUp(signal);
-  const before = { writes: watch.writes(), calls: calls() };
-  await sleep(options.quietSeconds * 1000, signal);
-  await watch.caughtUp(signal);
-  const written = watch.writes() - before.writes;
-  if (written > 0) violate(run, realClock.now(), `${written} writes in ${options.quietSeconds} quiet s: ${watch.latestWrites().slice(-written).join(', ')}`);
-  if (calls() !== before.calls) violate(run, realClock.now(), `driver calls in quiet time: ${before.calls} became ${calls()}`);
+  if (code !== 0 || stdout !== '') violate(run, realClock.now(), `cloudctl diff --all tells ${stdout}${stderr}`);
 }
 
 function judgeProcesses(run: Run): void {
@@ -176,11 +193,22 @@ function judgeProcesses(run: Run): void {
     if (deaths() > 0) violate(run, realClock.now(), `${name} ended by itself:\n${output().slice(-2_000)}`);
 }
 
-function reportOf({ violations, watch, cloud }: Run, played: { readonly faults: number; readonly deeds: number }, settledMs: number): ChaosReport {
-  const refused = cloud.drivers.flatMap(({ world }) => journalTail(world, 10_000)).filter(({ outcome }) => REFUSED.test(outcome));
+/** Keeps what the processes have printed, a file each. */
+async function keepLogs({ cloud, options, tell }: Run): Promise<void> {
+  if (options.logs === undefined) return;
+  const folder = join(options.logs, `seed-${options.seed}`);
+  await mkdir(folder, { recursive: true });
+  for (const { name, output } of [...cloud.controllers, ...cloud.servers, ...cloud.drivers])
+    await writeFile(join(folder, `${name.replaceAll(' ', '-')}.log`), output());
+  tell(`what the processes have printed is in ${folder}`);
+}
+
+function reportOf({ violations, watch, cloud }: Run, { faults, deeds }: Played, settledMs: number): ChaosReport {
+  const refused = cloud.drivers.flatMap(({ world }) => journalTail(world, 10_000)).filter(({ outcome }) => outcome.includes('STALE_EPOCH'));
   return {
     violations,
-    ...played,
+    faults,
+    deeds,
     terms: watch.terms(),
     refused: refused.length,
     effects: Object.fromEntries([...watch.judge.counts].toSorted()),
@@ -189,21 +217,22 @@ function reportOf({ violations, watch, cloud }: Run, played: { readonly faults: 
 }
 
 async function playAll(run: Run, signal: AbortSignal): Promise<ChaosReport> {
-  const { watch, cloud } = run;
+  const { watch } = run;
   let goesOn = true;
   await declareCloud(run, signal);
   const telling = tellViolations(run, () => goesOn, signal);
+  // Where the run ends early, this has nothing more to tell.
+  telling.catch(() => undefined);
   const played = await play(run, signal);
-  await makeWhole(cloud);
-  run.tell('the last fault is over');
-  const settledMs = await settle(run, signal);
-  run.tell(`settled after ${(settledMs / 1000).toFixed(1)} s`);
+  run.tell('the last fault and the last deed are over');
+  const settledMs = await settle(run, { fromMs: played.wholeMs, calmSeconds: run.options.quietSeconds }, signal);
+  run.tell(`settled after ${(settledMs / 1000).toFixed(1)} s, and quiet for ${run.options.quietSeconds} s`);
   await compare(run, signal);
-  await keepQuiet(run, signal);
   await watch.caughtUp(signal);
   goesOn = false;
   await telling;
   judgeProcesses(run);
+  if (run.violations.length > 0) await keepLogs(run);
   return reportOf(run, played, settledMs);
 }
 

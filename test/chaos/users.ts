@@ -74,7 +74,13 @@ function draw({ random, zones }: Person, name: string): Owned {
   return { name, zone: random.pick(zones), running: true, attached: true, cpus: 1 + random.below(3), gibibytes: 1, token: 0 };
 }
 
-async function change({ clients, namespace }: Person, kind: KindDefinition, name: string, spec: object, signal: AbortSignal): Promise<void> {
+async function change(
+  { clients, namespace }: Person,
+  kind: KindDefinition,
+  name: string,
+  spec: object,
+  signal: AbortSignal,
+): Promise<void> {
   await answered(clients, (client) => client.patch(kind, { namespace, name }, { spec }, signal), signal);
 }
 
@@ -180,7 +186,9 @@ async function live(person: Person, { goesOn }: UsersOptions, tell: (sentence: s
     await deed(person, signal).catch((error: unknown) => {
       if (isAborted(signal)) return;
       // Somebody whose question was not answered in time does not know any more what is there.
-      tell(`a user of ${person.namespace} could not: ${error instanceof ApiError || error instanceof Error ? error.message : String(error)}`);
+      tell(
+        `a user of ${person.namespace} could not: ${error instanceof ApiError || error instanceof Error ? error.message : String(error)}`,
+      );
     });
     deeds += 1;
     await realClock.sleep(random.chance(0.4) ? random.between(0, 50) : random.between(0, LONGEST_CALM_MS), signal).catch(() => undefined);

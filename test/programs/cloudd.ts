@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { COMPILE_CACHE, eventually } from '../cloud.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const KEPT = 200_000;
+const KEPT = 4_000_000;
 
 /** A role of `cloudd` in a process of its own, which may be killed and started again with the same arguments. */
 export interface CloudProcess {
@@ -13,7 +13,7 @@ export interface CloudProcess {
   alive(): boolean;
   /** How often it has ended although nobody killed it. */
   deaths(): number;
-  /** The end of what it has printed since it was last started. */
+  /** The end of what it has printed, in all its lives. */
   output(): string;
   /** Starts it; resolves with what `ready` found in its output, rejects where it ends before. */
   start(...args: readonly string[]): Promise<string>;
@@ -27,10 +27,11 @@ export interface CloudProcess {
 /** A process that is not started yet; it is ready when it has printed what `ready` matches, whose first group is what `start` gives. */
 export function cloudProcess(name: string, ready: RegExp): CloudProcess {
   let child: ChildProcess | undefined;
-  let output = '';
+  const kept: string[] = [];
+  let length = 0;
   let deaths = 0;
   let killed = false;
-  const alive = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
+  const alive = (): boolean => child?.exitCode === null && child.signalCode === null;
   const send = (signal: NodeJS.Signals): void => {
     if (alive()) child?.kill(signal);
   };
@@ -39,7 +40,7 @@ export function cloudProcess(name: string, ready: RegExp): CloudProcess {
     alive,
     deaths: () => deaths,
     pid: () => child?.pid ?? -1,
-    output: () => output,
+    output: () => kept.join(''),
     async start(...args) {
       const started = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'cmd/cloudd/main.ts', ...args], {
         cwd: ROOT,
@@ -47,18 +48,25 @@ export function cloudProcess(name: string, ready: RegExp): CloudProcess {
         env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
       });
       child = started;
-      output = '';
+      let fresh = '';
+      let isReady = false;
       killed = false;
       started.once('exit', () => {
         if (!killed) deaths += 1;
       });
       for (const stream of [started.stdout, started.stderr])
         stream.on('data', (bytes: Buffer) => {
-          output = (output + bytes.toString()).slice(-KEPT);
+          const text = bytes.toString();
+          kept.push(text);
+          length += text.length;
+          while (length > KEPT) length -= kept.shift()?.length ?? 0;
+          if (!isReady) fresh += text;
         });
       return eventually(`${name} is ready`, 60_000, () => {
-        if (started.exitCode !== null || started.signalCode !== null) throw new Error(`${name} ended:\n${output}`);
-        return ready.exec(output)?.[1];
+        if (started.exitCode !== null || started.signalCode !== null) throw new Error(`${name} ended:\n${fresh}`);
+        const found = ready.exec(fresh)?.[1];
+        isReady = found !== undefined;
+        return found;
       });
     },
     async kill() {

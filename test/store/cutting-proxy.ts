@@ -40,7 +40,16 @@ interface State {
 
 /** Listens on a free port and forwards to `port` of this machine. */
 export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
-  const state: State = { bytes: 0, asked: 0, left: Infinity, how: 'cut', delayMs: 0, severed: undefined, at: undefined, reopened: undefined };
+  const state: State = {
+    bytes: 0,
+    asked: 0,
+    left: Infinity,
+    how: 'cut',
+    delayMs: 0,
+    severed: undefined,
+    at: undefined,
+    reopened: undefined,
+  };
   const links = new Set<readonly [Socket, Socket]>();
   const closeAll = (): void => {
     for (const link of links) for (const socket of link) socket.destroy();

@@ -21,12 +21,12 @@ export interface ApiServer extends Omit<CloudProcess, 'start'> {
 export async function startApiServer(...store: readonly string[]): Promise<ApiServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lenticular-'));
   const process = cloudProcess('the API server', /^Serving https:.*:(\d+)$/m);
-  const start = (port: number): Promise<string> =>
-    process.start('apiserver', '--data-dir', dataDir, '--port', String(port), ...store);
+  const start = (port: number): Promise<string> => process.start('apiserver', '--data-dir', dataDir, '--port', String(port), ...store);
   const port = Number(await start(0));
   const connection = await connectBy({ file: join(dataDir, 'kubeconfig') }, realClock, new AbortController().signal);
   return {
     ...process,
+    name: `${process.name} on ${port}`,
     transport: connection.transport,
     dataDir,
     port,
