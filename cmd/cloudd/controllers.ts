@@ -40,25 +40,31 @@ export interface ControllersRun {
   readonly board: Board;
   /** What its Lease says of this process. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** A leader that dies is replaced after this long; 15 s where it is not given. */
+  readonly leaseMs?: number;
 }
 
-/** A leader that dies is replaced after this long. */
 const LEASE_MS = 15_000;
+
+/** What the identities of all processes on one data folder begin with. */
+export function familyOf(root: string): string {
+  return `${hostname()}_${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
+}
 
 /** Runs all controllers, and the drivers that they need, until the signal aborts. */
 export async function startControllers(
-  { transport, dirs, log, alone, board, annotations }: ControllersRun,
+  { transport, dirs, log, alone, board, annotations, leaseMs = LEASE_MS }: ControllersRun,
   signal: AbortSignal,
 ): Promise<void> {
   const clock = systemClock();
   // Processes on one data folder share the first part; whoever is alone there knows that the others are dead.
-  const family = `${hostname()}_${createHash('sha256').update(dirs.root).digest('hex').slice(0, 8)}`;
+  const family = familyOf(dirs.root);
   const identity = `${family}_${randomBytes(4).toString('hex')}`;
   const client = createClient({ transport, caller: CONTROLLERS, userAgent: `lenticular-controllers/${projectVersion()}` });
   const views = createViews(client, { clock, random: Math.random, log }, signal);
   const { createSessions } = await import('../../drivers/dial/sessions.ts');
   const sessions = createSessions({ clock, dial: (name, address, stop) => dial(name, address, { dirs, log }, stop) });
-  const options = { views, client, sessions, identity, clock, leaseMs: LEASE_MS };
+  const options = { views, client, sessions, identity, clock, leaseMs };
   const controllers = [
     zoneController(options),
     podController(options),
@@ -79,7 +85,7 @@ export async function startControllers(
         controllers,
         shards: (stop) => zoneNames(views.of(ZoneKind), stop),
         hints: (stop) => sessions.hints(stop),
-        leaseMs: LEASE_MS,
+        leaseMs,
         isDead: (holder) => alone && holder.startsWith(`${family}_`),
         settings: settingsOf(views.of<ControllerConfig>(ControllerConfigKind)),
         board,
@@ -156,11 +162,15 @@ export interface ControllersOptions {
   readonly dataDir: string;
   readonly kubeconfig?: string;
   readonly listen: Listen;
+  readonly leaseSeconds: number;
   readonly logLevel: LogLevel;
 }
 
 /** `cloudd controllers`: the controllers alone, against an API elsewhere. */
-export async function controllers({ dataDir, kubeconfig, listen, logLevel }: ControllersOptions, signal: AbortSignal): Promise<void> {
+export async function controllers(
+  { dataDir, kubeconfig, listen, leaseSeconds, logLevel }: ControllersOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const dirs = openDataDir(dataDir);
   const log = createLog({ level: logLevel });
   const file = kubeconfig ?? dirs.controllersKubeconfig;
@@ -175,5 +185,5 @@ export async function controllers({ dataDir, kubeconfig, listen, logLevel }: Con
   await writePrivateFile(tokenFile, `${token}\n`, signal);
   const annotations = await serveEndpoint({ ...listen, board, token, log }, signal);
   log.info({ server, endpoint: annotations[ENDPOINT], tokenFile }, 'controlling');
-  await startControllers({ transport, dirs, log, alone: false, board, annotations }, signal);
+  await startControllers({ transport, dirs, log, alone: false, board, annotations, leaseMs: leaseSeconds * 1000 }, signal);
 }

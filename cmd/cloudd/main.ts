@@ -23,6 +23,12 @@ function listenAt(text: string): Listen {
   return { host, port: port(parts[3] ?? '') };
 }
 
+function leaseSeconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,3}$/.test(text) || value < 1) throw new InvalidArgumentError('give whole seconds from 1 to 999.');
+  return value;
+}
+
 function urls(text: string): readonly string[] {
   const list = text.split(',').map((one) => one.trim());
   for (const one of list) {
@@ -94,6 +100,11 @@ program
     new Option('--listen <host:port>', 'where it shows its queues and metrics: the address by which API servers reach it')
       .argParser(listenAt)
       .default({ host: '127.0.0.1', port: 0 }, '127.0.0.1, any free port'),
+  )
+  .addOption(
+    new Option('--lease-seconds <n>', 'how long a leader that is silent still holds its zones; the same for all processes')
+      .argParser(leaseSeconds)
+      .default(15),
   )
   .addOption(logLevel)
   .action(async (options: ControllersOptions) => (await import('./controllers.ts')).controllers(options, stopped()));

@@ -73,7 +73,8 @@ export function withCalls(sim: Sim, services: ImmediateDriver, faults: Faults, l
       // A fault may have waited: an effect after the caller gave up would be one that nobody asked for.
       const effect = (): Promise<unknown> => {
         if (signal.aborted) throw abortedError(signal, call);
-        return Promise.resolve(method(...args.slice(0, -1)));
+        const { fence } = (context ?? {}) as Partial<MutationContext>;
+        return Promise.resolve(sim.world.because({ call, fence }, () => method(...args.slice(0, -1))));
       };
       const faulty = (run: () => Promise<unknown>): Promise<unknown> => faults.run(site, run, signal);
       if (!isMutating(service, name)) return faulty(effect);

@@ -69,7 +69,7 @@ function simIdentity(version: string, instance: string): Immediate<IdentityServi
 
 /** A driver on the world in `worldFile`; several, in several processes, may share one world. Throws where the file cannot be opened. */
 export function createSimDriver({ worldFile, clock, version, newId = randomId, die = () => undefined }: SimOptions): SimDriver {
-  const world = openWorld(worldFile);
+  const world = openWorld(worldFile, () => clock.now());
   const ending = new AbortController();
   const sessions = createSessionTable(newId);
   const hub = createEventHub();

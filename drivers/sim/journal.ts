@@ -1,3 +1,4 @@
+import type { Fence } from '../contract/fence.ts';
 import type { World } from './world.ts';
 import type { CallSite } from './faults.ts';
 
@@ -53,6 +54,40 @@ export function journalTail(world: World, limit: number): readonly JournalEntry[
       endpoint: String(endpoint),
       uid: String(uid),
       outcome: String(outcome),
+    };
+  });
+}
+
+/** What became of one thing: the whole of it after the change, and the call that changed it. */
+export interface Effect {
+  readonly seq: number;
+  readonly atMs: number;
+  /** `shards`: the highest epoch that was seen from a leader. */
+  readonly kind: 'machines' | 'disks' | 'shards';
+  /** Uid of the host or pool. */
+  readonly place: string;
+  readonly uid: string;
+  /** Undefined: it is gone. */
+  readonly doc: unknown;
+  /** Empty: it happened by itself, or somebody did it by hand. */
+  readonly call: string;
+  readonly fence: Fence | undefined;
+}
+
+const read = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : undefined);
+
+/** The next `limit` effects after one, oldest first, numbered without holes; the world forgets all but the latest 20,000. */
+export function effectsAfter({ rows }: Pick<World, 'rows'>, seq: number, limit: number): readonly Effect[] {
+  return rows('SELECT * FROM effects WHERE seq > ? ORDER BY seq LIMIT ?', seq, limit).map((row) => {
+    return {
+      seq: Number(row.seq),
+      atMs: Number(row.at),
+      kind: row.kind as Effect['kind'],
+      place: String(row.place),
+      uid: String(row.uid),
+      doc: read(row.doc),
+      call: String(row.call),
+      fence: read(row.fence) as Fence | undefined,
     };
   });
 }

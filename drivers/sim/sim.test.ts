@@ -8,6 +8,8 @@ import { simControl } from './control-client.ts';
 import type { SimCommand } from './control-client.ts';
 import { createSimDriver } from './driver.ts';
 import type { SimDriver } from './driver.ts';
+import { guestStops } from './guests.ts';
+import { effectsAfter } from './journal.ts';
 import { bytesIn } from './quantity.ts';
 
 const { signal } = new AbortController();
@@ -48,6 +50,28 @@ test('time alone boots a guest and ends a stop', async () => {
   expect(await machine?.get(context, 'vm-1', signal)).toMatchObject({ power: 'running', stoppingSinceMs: 1_001_000 });
   clock.move(1);
   expect(await machine?.get(context, 'vm-1', signal)).toMatchObject({ power: 'stopped', stopCause: 'requested' });
+  sim.close();
+});
+
+test('the journal keeps every effect with its fence, and what happened by itself without', async () => {
+  const { sim, context } = await world(handClock());
+  const { machine } = sim.driver;
+  await machine?.ensure(context, spec, signal);
+  await machine?.start({ ...context, fence: { ...fence, epoch: 2 } }, 'vm-1', signal);
+  await expect(machine?.stop(context, 'vm-1', { mode: 'hard' }, signal)).rejects.toThrow('older');
+  guestStops(sim.sim, 'vm-1', 'crashed');
+  await machine?.delete({ ...context, fence: { ...fence, epoch: 2 } }, 'vm-1', signal);
+  const told = effectsAfter(sim.sim.world, 0, 100).map(({ seq, kind, uid, doc, call, fence: by }) => {
+    return [seq, kind, uid, call, by?.epoch, (doc as { active?: object } | undefined)?.active !== undefined];
+  });
+  expect(told).toEqual([
+    [1, 'shards', 's', 'session.open', undefined, false],
+    [2, 'machines', 'vm-1', 'machine.ensure', 1, false],
+    [3, 'shards', 's', 'machine.start', 2, false],
+    [4, 'machines', 'vm-1', 'machine.start', 2, true],
+    [5, 'machines', 'vm-1', '', undefined, false],
+    [6, 'machines', 'vm-1', 'machine.delete', 2, false],
+  ]);
   sim.close();
 });
 

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Fence } from '../contract/fence.ts';
 
 const SCHEMA_VERSION = 1;
 
@@ -13,11 +14,23 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS shards (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS served (place TEXT, uid TEXT, doc TEXT NOT NULL, PRIMARY KEY (place, uid)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS calls (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, method TEXT, endpoint TEXT, uid TEXT, outcome TEXT);
+  CREATE TABLE IF NOT EXISTS effects
+    (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, kind TEXT, place TEXT, uid TEXT, doc TEXT, call TEXT, fence TEXT);
   CREATE TABLE IF NOT EXISTS counts (method TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 `;
 
 /** Tables of documents, each found by its place (an endpoint's uid) and its uid. */
 export type Table = 'endpoints' | 'machines' | 'disks' | 'operations' | 'tombstones' | 'shards' | 'served';
+
+/** The call that a change is made for. */
+export interface Cause {
+  readonly call: string;
+  readonly fence: Fence | undefined;
+}
+
+/** What becomes of the documents in these is kept in the world's journal, in the same transaction. */
+const JOURNALLED: ReadonlySet<Table> = new Set<Table>(['machines', 'disks', 'shards']);
+const MAX_EFFECTS = 20_000;
 
 /** The simulated world: one SQLite file that several processes may have open, and that outlives them all. */
 export interface World {
@@ -28,7 +41,9 @@ export interface World {
   all(table: Table): readonly { readonly place: string; readonly uid: string; readonly doc: unknown }[];
   put(table: Table, place: string, uid: string, doc: object): void;
   remove(table: Table, place: string, uid: string): void;
-  /** For the call journal. */
+  /** Runs `change` in the name of a call: the journal says so. */
+  because<T>(cause: Cause, change: () => T): T;
+  /** For the journals. */
   run(sql: string, ...values: SQLInputValue[]): number;
   rows(sql: string, ...values: SQLInputValue[]): readonly Readonly<Record<string, unknown>>[];
   /** Changes when another process has changed the world. */
@@ -69,8 +84,31 @@ function createParser(): (doc: unknown) => unknown {
 
 const keyOf = (table: Table): string => (table === 'endpoints' ? 'category' : 'place');
 
+/** Writes down what becomes of what is journalled, and in the name of which call; to be called in the transaction of the change. */
+function createJournal(prepare: (sql: string) => StatementSync, now: () => number) {
+  let cause: Cause | undefined;
+  return {
+    because: <T>(why: Cause, change: () => T): T => {
+      const before = cause;
+      cause = why;
+      try {
+        return change();
+      } finally {
+        cause = before;
+      }
+    },
+    add: (table: Table, place: string, uid: string, doc: string | null): void => {
+      if (!JOURNALLED.has(table)) return;
+      const sql = 'INSERT INTO effects (at, kind, place, uid, doc, call, fence) VALUES (?, ?, ?, ?, ?, ?, ?)';
+      const fence = cause?.fence === undefined ? null : JSON.stringify(cause.fence);
+      const seq = Number(prepare(sql).run(now(), table, place, uid, doc, cause?.call ?? '', fence).lastInsertRowid);
+      if (seq % 256 === 0) prepare('DELETE FROM effects WHERE seq <= ?').run(seq - MAX_EFFECTS);
+    },
+  };
+}
+
 /** Opens the world in `file`, or a new one in memory (`:memory:`). Throws where the file is not one, or of another schema. */
-export function openWorld(file: string): World {
+export function openWorld(file: string, now: () => number): World {
   const db = open(file);
   const parse = createParser();
   const statements = new Map<string, StatementSync>();
@@ -79,19 +117,28 @@ export function openWorld(file: string): World {
     statements.set(sql, known);
     return known;
   };
+  const write = <T>(change: () => T): T => {
+    if (db.isTransaction) return change();
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = change();
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+  const journal = createJournal(prepare, now);
+  const change = (table: Table, place: string, uid: string, doc: string | null): void =>
+    write(() => {
+      if (doc === null) prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid);
+      else prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, doc);
+      journal.add(table, place, uid, doc);
+    });
   return {
-    write(change) {
-      if (db.isTransaction) return change();
-      db.exec('BEGIN IMMEDIATE');
-      try {
-        const result = change();
-        db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        db.exec('ROLLBACK');
-        throw error;
-      }
-    },
+    write,
+    because: journal.because,
     get(table, place, uid) {
       const row = prepare(`SELECT doc FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).get(place, uid);
       return row === undefined ? undefined : parse(row.doc);
@@ -104,8 +151,8 @@ export function openWorld(file: string): World {
       prepare(`SELECT ${keyOf(table)} AS place, uid, doc FROM ${table}`)
         .all()
         .map(({ place, uid, doc }) => ({ place: String(place), uid: String(uid), doc: parse(doc) })),
-    put: (table, place, uid, doc) => void prepare(`INSERT OR REPLACE INTO ${table} VALUES (?, ?, ?)`).run(place, uid, JSON.stringify(doc)),
-    remove: (table, place, uid) => void prepare(`DELETE FROM ${table} WHERE ${keyOf(table)} = ? AND uid = ?`).run(place, uid),
+    put: (table, place, uid, doc) => change(table, place, uid, JSON.stringify(doc)),
+    remove: (table, place, uid) => change(table, place, uid, null),
     run: (sql, ...values) => Number(prepare(sql).run(...values).lastInsertRowid),
     rows: (sql, ...values) => prepare(sql).all(...values),
     version: () => Number(prepare('PRAGMA data_version').get()?.data_version),

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A TCP proxy in front of an etcd, that breaks links as networks do. */
+/** A TCP proxy in front of a server, that breaks links as networks do. */
 export interface CuttingProxy {
+  readonly port: number;
   readonly endpoint: string;
   /** What the server has said through it so far. */
   bytes(): number;
@@ -16,10 +17,18 @@ export interface CuttingProxy {
   broken(): { readonly at: number | undefined; readonly reopened: number | undefined };
   /** From now on each piece of what the server says waits so long. */
   delay(ms: number): void;
+  /** From now on, on old links and new ones: nothing passes, or only what clients say passes; or links are refused. */
+  sever(how: Severed): void;
+  /** Links pass again; those that were severed are closed, because of what they have lost. */
+  join(): void;
   end(): Promise<void>;
 }
 
+/** How links are severed: no side hears the other, the client does not hear the server, or there is no link. */
+export type Severed = 'silent' | 'answers' | 'refused';
+
 interface State {
+  severed: Severed | undefined;
   bytes: number;
   asked: number;
   left: number;
@@ -31,16 +40,34 @@ interface State {
 
 /** Listens on a free port and forwards to `port` of this machine. */
 export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
-  const state: State = { bytes: 0, asked: 0, left: Infinity, how: 'cut', delayMs: 0, at: undefined, reopened: undefined };
+  const state: State = {
+    bytes: 0,
+    asked: 0,
+    left: Infinity,
+    how: 'cut',
+    delayMs: 0,
+    severed: undefined,
+    at: undefined,
+    reopened: undefined,
+  };
   const links = new Set<readonly [Socket, Socket]>();
+  const closeAll = (): void => {
+    for (const link of links) for (const socket of link) socket.destroy();
+  };
   const server = createServer((client) => {
+    if (state.severed === 'refused') {
+      client.destroy();
+      return;
+    }
     if (state.at !== undefined) state.reopened ??= performance.now();
     forward(client, connect(port, '127.0.0.1'), state, links);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const bound = (server.address() as AddressInfo).port;
   return {
-    endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    port: bound,
+    endpoint: `http://127.0.0.1:${String(bound)}`,
     bytes: () => state.bytes,
     asked: () => state.asked,
     breakAfter: (bytes, how) => Object.assign(state, { left: bytes, how }),
@@ -51,8 +78,16 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
     delay: (ms) => {
       state.delayMs = ms;
     },
+    sever: (how) => {
+      state.severed = how;
+      if (how === 'refused') closeAll();
+    },
+    join: () => {
+      state.severed = undefined;
+      closeAll();
+    },
     end: async () => {
-      for (const link of links) for (const socket of link) socket.destroy();
+      closeAll();
       server.close();
       await once(server, 'close');
     },
@@ -65,14 +100,17 @@ function forward(client: Socket, upstream: Socket, state: State, links: Set<read
   for (const socket of link) {
     socket.on('error', () => undefined);
     socket.on('close', () => {
+      links.delete(link);
       for (const each of link) each.destroy();
     });
   }
   client.on('data', (chunk: Buffer) => {
+    if (state.severed !== undefined && state.severed !== 'answers') return;
     state.asked += chunk.length;
     upstream.write(chunk);
   });
   upstream.on('data', (chunk: Buffer) => {
+    if (state.severed !== undefined) return;
     state.bytes += chunk.length;
     const passed = chunk.subarray(0, Math.min(chunk.length, state.left));
     state.left -= passed.length;

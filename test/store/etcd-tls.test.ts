@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readEtcdTls } from '../../cmd/cloudd/etcd-tls.ts';
@@ -8,6 +7,7 @@ import { openEtcdStore } from '../../server/store/etcd.ts';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
 import { run, type Outcome } from '../cloud.ts';
 import { requires } from '../prerequisites.ts';
+import { makeCertificate as makeCertificateIn } from '../programs/certificates.ts';
 import { realClock } from '../programs/clock.ts';
 import { startTestEtcd, type TestEtcd } from '../programs/etcd.ts';
 
@@ -20,22 +20,7 @@ let etcd: TestEtcd;
 const storeCommand = (...args: readonly string[]): Promise<Outcome> =>
   run(process.execPath, ['--disable-warning=ExperimentalWarning', 'cmd/cloudd/main.ts', 'store', ...args]);
 const at = (name: string): string => join(folder, name);
-const openssl = (...args: readonly string[]): void => {
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-};
-
-/** CN.crt and CN.key: an authority, or what `authority` signs for clients and servers on 127.0.0.1. */
-async function makeCertificate(name: string, authority?: string): Promise<void> {
-  const keys = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${name}.key`];
-  if (authority === undefined) {
-    openssl('req', '-x509', ...keys, '-subj', `/CN=${name}`, '-days', '2', '-out', `${name}.crt`);
-    return;
-  }
-  openssl('req', ...keys, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
-  await writeFile(at('leaf.ext'), 'extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=IP:127.0.0.1\n');
-  const signer = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial'];
-  openssl('x509', '-req', '-in', `${name}.csr`, ...signer, '-days', '1', '-extfile', 'leaf.ext', '-out', `${name}.crt`);
-}
+const makeCertificate = (name: string, authority?: string): Promise<void> => makeCertificateIn(folder, name, authority);
 
 requires('etcd', 'openssl')('an etcd that asks for client certificates', () => {
   beforeAll(async () => {
