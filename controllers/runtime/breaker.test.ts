@@ -30,6 +30,18 @@ test('opens after three calls in a row without an answer, not where one in betwe
   expect(breaker.error()?.message).toBe('down');
 });
 
+test('says of a silence what was said first, until it has another reason or ends', () => {
+  const { breaker } = opened();
+  const says = (code: 'UNAVAILABLE' | 'DEADLINE_EXCEEDED', message: string): string | undefined => {
+    breaker.end('call', { how: 'silent', error: new DriverError(code, 'BACKEND', message) });
+    return breaker.error()?.message;
+  };
+  expect([says('UNAVAILABLE', 'get: refused'), says('UNAVAILABLE', 'observe: refused')]).toEqual(['get: refused', 'get: refused']);
+  expect(says('DEADLINE_EXCEEDED', 'get: too late')).toBe('get: too late');
+  breaker.end('call', answered);
+  expect(says('UNAVAILABLE', 'observe: refused')).toBe('observe: refused');
+});
+
 test('lets one probe through when its time has come, and waits twice as long after each that fails, up to five minutes', async () => {
   const { clock, breaker, fail } = opened();
   fail(3);

@@ -1,5 +1,5 @@
 import type { Clock } from '../../apis/meta/clock.ts';
-import type { DriverError } from '../../drivers/contract/driver-error.ts';
+import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { backoffMs } from './backoff.ts';
 
 /** How a call to a device ended: it answered, it did not, or nobody can say. */
@@ -24,9 +24,14 @@ export interface Breaker {
   end(as: 'call' | 'probe', how: CallEnd): void;
   /** There is news of the device: the next call may be a probe. */
   hurry(): void;
-  /** The error of the last call without an answer. */
+  /** The error of the first call without an answer, or without one for this reason: what is said of a silence stays the same while it lasts. */
   error(): DriverError | undefined;
   view(): BreakerView;
+}
+
+/** Whether two errors are one to whoever has to go on. */
+export function isAlike(one: unknown, other: unknown): boolean {
+  return one instanceof DriverError && other instanceof DriverError && one.code === other.code && one.reason === other.reason;
 }
 
 /** Failures in a row that open it. */
@@ -39,7 +44,7 @@ export function createBreaker({ clock, random }: { readonly clock: Clock; readon
   let open = false;
   let probing = false;
   let nextTryMs = 0;
-  let last: DriverError | undefined;
+  let first: DriverError | undefined;
 
   function wait(): void {
     open = true;
@@ -66,7 +71,7 @@ export function createBreaker({ clock, random }: { readonly clock: Clock; readon
         if (was) answers();
       } else if (end.how === 'silent') {
         failures += 1;
-        last = end.error;
+        if (failures === 1 || !isAlike(first, end.error)) first = end.error;
         // Calls that began before it opened say nothing new.
         if (open ? as === 'probe' : failures >= THRESHOLD) wait();
       }
@@ -74,7 +79,7 @@ export function createBreaker({ clock, random }: { readonly clock: Clock; readon
     hurry() {
       nextTryMs = Math.min(nextTryMs, clock.monotonic());
     },
-    error: () => last,
+    error: () => first,
     view: () => ({
       state: !open ? 'closed' : probing ? 'probing' : 'open',
       failures,

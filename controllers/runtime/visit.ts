@@ -1,5 +1,5 @@
 import { DriverError } from '../../drivers/contract/driver-error.ts';
-import type { CallEnd } from './breaker.ts';
+import { isAlike, type CallEnd } from './breaker.ts';
 import type { Priority } from './queue.ts';
 import { serviceKey, type Known, type Service, type Switchboard } from './switchboard.ts';
 
@@ -138,7 +138,8 @@ async function attempt<T>(round: Round, known: Known, { operation, make }: Devic
   } catch (error) {
     breaker.end(as, endOf(error, round.met.late));
     if (breaker.view().state !== 'closed') waitFor(round, known);
-    throw error;
+    // In the words of the first that met the silence: by each call's own, what objects say would change with every try.
+    throw breaker.view().failures > 0 && isAlike(error, breaker.error()) ? breaker.error() : error;
   }
 }
 
