@@ -52,6 +52,8 @@ interface World {
   readonly machines: View<VirtualMachine>;
   readonly podsByZone: ViewIndex<Pod>;
   readonly hostsByPod: ViewIndex<Host>;
+  /** Those that are silent and not proven dead. */
+  readonly silentHosts: ViewIndex<Host>;
   /** By what each names, so that no round of a host looks at all objects. */
   readonly hostsById: ViewIndex<Host>;
   readonly machinesByHost: ViewIndex<VirtualMachine>;
@@ -108,6 +110,9 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   };
 }
 
+/** What the index of silent hosts calls them. */
+const SILENT = 'silent';
+
 const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
 
 /** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
@@ -152,6 +157,12 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
     silence: { recordedMs, witnessedMs: nowMs - sinceMs, ...(offBoot !== undefined && { offBoot }) },
     neighbours: neighboursOf(parts, host, epoch, sinceMs),
   };
+}
+
+/** Whether another host of the zone is silent, as its object says, and not proven dead. */
+function isBesideSilent(world: World, host: Host, zone: Zone): boolean {
+  const others = world.silentHosts.of(SILENT).filter(({ metadata }) => metadata.uid !== host.metadata.uid);
+  return others.some((other) => zoneOf(world, other)?.metadata.uid === zone.metadata.uid);
 }
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */
@@ -199,6 +210,7 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
     ...(zone !== undefined && { zone: { name: zone.metadata.name, failover: ZoneFailover.parse(zone.spec.failover) } }),
     ...(device !== undefined && { device }),
     ...silenceOf(parts, host, device, round.authority.epoch),
+    besideSilent: zone !== undefined && isBesideSilent(world, host, zone),
     refuge: zone !== undefined && hasRefuge(world, host, zone),
     placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
     copies: await leftOn(parts, host, device, round, signal),
@@ -224,6 +236,7 @@ function worldOf(views: Views): World {
     ...{ zones: views.of<Zone>(ZoneKind), pods, hosts, pools, volumes, machines },
     podsByZone: indexView(pods, ({ spec }) => [spec.zone]),
     hostsByPod: indexView(hosts, ({ spec }) => [spec.pod]),
+    silentHosts: indexView(hosts, (host) => [isSaidSilent(host) && coveringFence(host) === undefined ? SILENT : undefined]),
     hostsById: indexView(hosts, ({ status }) => [status.hostId]),
     machinesByHost: indexView(machines, ({ status }) => [status.host]),
     machinesByUid: indexView(machines, ({ metadata }) => [metadata.uid]),

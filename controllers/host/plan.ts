@@ -78,12 +78,12 @@ function conclude(host: Host, facts: HostFacts): Conclusion {
   return device?.known === true ? answered(host, facts, pod.allocation, device.value.observation.hostId) : unanswered(host, facts);
 }
 
-/** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
-function lookAgainMs({ device, placed, zone, orphans }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
+/** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines or is to witness a silence. */
+function lookAgainMs({ device, placed, zone, orphans, besideSilent }: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
   const beatMs = zone === undefined ? SILENT_LOOK_MS : Math.min(Math.ceil((zone.failover.afterSeconds * 1000) / 3), MAX_BEAT_MS);
   if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
   if (reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
-  return device !== undefined && placed.length > 0 ? beatMs : undefined;
+  return device !== undefined && (placed.length > 0 || besideSilent) ? beatMs : undefined;
 }
 
 /** Decides what one host needs next. Pure: the same host and facts give the same plan. */

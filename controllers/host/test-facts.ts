@@ -61,7 +61,16 @@ export function facts(more: Partial<HostFacts> = {}): HostFacts {
   return {
     pod: { cpuPercent: 400, memoryPercent: 100, allocation: 'Enabled' },
     zone: { name: 'zone-1', failover: { mode: 'Automatic', afterSeconds: 30 } },
-    ...{ neighbours: { hosts: 1, silent: 0 }, refuge: true, placed: [], copies: [], claimed: [], pools: [], storageBytes: 0 },
+    ...{
+      neighbours: { hosts: 1, silent: 0 },
+      besideSilent: false,
+      refuge: true,
+      placed: [],
+      copies: [],
+      claimed: [],
+      pools: [],
+      storageBytes: 0,
+    },
     ...{ installation: 'us', machines: new Set(['m-1']), orphans: new Set<string>() },
     ...seen(),
     ...more,

@@ -33,6 +33,8 @@ export interface World {
   rows(sql: string, ...values: SQLInputValue[]): readonly Readonly<Record<string, unknown>>[];
   /** Changes when another process has changed the world. */
   version(): number;
+  /** Whether another process can change it at all: not what is in memory. */
+  readonly shared: boolean;
   close(): void;
 }
 
@@ -80,6 +82,7 @@ export function openWorld(file: string): World {
     return known;
   };
   return {
+    shared: file !== ':memory:',
     write(change) {
       if (db.isTransaction) return change();
       db.exec('BEGIN IMMEDIATE');
