@@ -1,18 +1,20 @@
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
+import { linkedTo } from '../apis/meta/linked.ts';
 
 /** What `work` gives within `ms`; its signal aborts when it is late. */
 export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  const ending = new AbortController();
-  const timer = clock.sleep(ms, AbortSignal.any([signal, ending.signal])).then(
+  const ending = linkedTo(signal);
+  const timer = clock.sleep(ms, ending.signal).then(
     () => {
       ending.abort(new ApiError('Timeout', 'the API did not answer in time'));
     },
     () => undefined,
   );
   try {
-    return await work(AbortSignal.any([signal, ending.signal]));
+    return await work(ending.signal);
   } finally {
+    ending.unlink();
     ending.abort(new Error('done'));
     await timer;
   }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { boundaryNamed, nameOf } from '../test/simulation/boundary.ts';
 import { tryBoundary } from '../test/simulation/exhaust.ts';
 import { referenceFor, type Failure, type Job, type JobResult } from '../test/simulation/jobs.ts';
+import { PAUSES_A_RUN } from '../test/simulation/pauses.ts';
 import { doAll } from '../test/simulation/pool.ts';
 import type { Outcome } from '../test/simulation/run.ts';
 import { SCENARIOS } from '../test/simulation/scenarios/all.ts';
@@ -11,6 +12,7 @@ import { trySeed } from '../test/simulation/try-seed.ts';
 
 const USAGE = `node hack/simulate.ts --exhaustive [--scenario NAME] [--seed N] [--sample K/N]   every boundary, or the K-th of N parts of them
 node hack/simulate.ts --seeds COUNT [--from N]                                   random stories with random faults
+node hack/simulate.ts --pauses COUNT [--from N]                                  leaders that stand still for 0.5 to 3 lease times
 node hack/simulate.ts --seed N [--scenario NAME [--boundary NAME]]               one run, with its trace
 node hack/simulate.ts --speed                                                    how much faster than the real clock`;
 const PER_JOB = 20;
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     boundary: { type: 'string' },
     sample: { type: 'string' },
     seeds: { type: 'string' },
+    pauses: { type: 'string' },
     seed: { type: 'string' },
     from: { type: 'string' },
     threads: { type: 'string' },
@@ -122,13 +125,16 @@ async function main(): Promise<boolean> {
   const seed = Number(values.seed ?? SEED);
   if (values.speed === true) return speed();
   if (values.exhaustive === true) return exhaust(seed);
+  const from = Number(values.from ?? SEED);
+  const seedsFrom = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => from + at);
   if (values.seeds !== undefined) {
-    const from = Number(values.from ?? SEED);
-    const seeds = Array.from({ length: Number(values.seeds) }, (_, at) => from + at);
-    return doJobs(
-      chunks(seeds, PER_JOB).map((some) => ({ do: 'seeds', seeds: some })),
-      `random seeds from ${from}`,
-    );
+    const jobs = chunks(seedsFrom(Number(values.seeds)), PER_JOB).map((seeds) => ({ do: 'seeds' as const, seeds }));
+    return doJobs(jobs, `random seeds from ${from}`);
+  }
+  if (values.pauses !== undefined) {
+    const runs = Math.ceil(Number(values.pauses) / PAUSES_A_RUN);
+    const jobs = chunks(seedsFrom(runs), PAUSES_A_RUN).map((seeds) => ({ do: 'pauses' as const, seeds }));
+    return doJobs(jobs, `pauses of leaders in ${runs} runs from seed ${from}`);
   }
   if (values.seed !== undefined) return one(seed);
   console.log(USAGE);

@@ -58,6 +58,8 @@ interface World {
   readonly machines: View<VirtualMachine>;
   readonly podsByZone: ViewIndex<Pod>;
   readonly hostsByPod: ViewIndex<Host>;
+  /** Those that are silent and not proven dead. */
+  readonly silentHosts: ViewIndex<Host>;
   /** By what each names, so that no round of a host looks at all objects. */
   readonly hostsById: ViewIndex<Host>;
   readonly machinesByHost: ViewIndex<VirtualMachine>;
@@ -127,6 +129,9 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   };
 }
 
+/** What the index of silent hosts calls them. */
+const SILENT = 'silent';
+
 function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
   return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
 }
@@ -168,6 +173,12 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
     silence: { recordedMs, witnessedMs: nowMs - sinceMs, unrenewedMs: nowMs - renewedMs, ...(offBoot !== undefined && { offBoot }) },
     neighbours: neighboursOf(parts, host, epoch, sinceMs),
   };
+}
+
+/** Whether another host of the zone is silent, as its object says, and not proven dead. */
+function isBesideSilent(world: World, host: Host, zone: Zone): boolean {
+  const others = world.silentHosts.of(SILENT).filter(({ metadata }) => metadata.uid !== host.metadata.uid);
+  return others.some((other) => zoneOf(world, other)?.metadata.uid === zone.metadata.uid);
 }
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */
@@ -236,6 +247,7 @@ async function observe(parts: Parts, host: Host, round: Round, signal: AbortSign
     ...(device !== undefined && { device }),
     ...silent,
     leased: await leasedOn(parts, host, placed, silent.silence, signal),
+    besideSilent: zone !== undefined && isBesideSilent(world, host, zone),
     refuge: zone !== undefined && hasRefuge(world, host, zone),
     placed: placed.map((vm) => placedVm(world, host, vm)).sort((one, other) => (one.name < other.name ? -1 : 1)),
     copies: await leftOn(parts, host, device, round, signal),
@@ -261,6 +273,7 @@ function worldOf(views: Views): World {
     ...{ zones: views.of<Zone>(ZoneKind), pods, hosts, pools, volumes, machines },
     podsByZone: indexView(pods, ({ spec }) => [spec.zone]),
     hostsByPod: indexView(hosts, ({ spec }) => [spec.pod]),
+    silentHosts: indexView(hosts, (host) => [isSaidSilent(host) && coveringFence(host) === undefined ? SILENT : undefined]),
     hostsById: indexView(hosts, ({ status }) => [status.hostId]),
     machinesByHost: indexView(machines, ({ status }) => [status.host]),
     machinesByUid: indexView(machines, ({ metadata }) => [metadata.uid]),

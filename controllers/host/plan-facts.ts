@@ -70,6 +70,8 @@ export interface HostFacts {
   readonly silence?: Silence;
   /** Hosts of the zone that are not proven dead nor in maintenance, this one among them, and how many of those are silent with it. */
   readonly neighbours: { readonly hosts: number; readonly silent: number };
+  /** Whether another host of the zone is silent: whether it alone is, is judged by the answers of the others since. */
+  readonly besideSilent: boolean;
   /** Whether another host of the zone takes virtual machines now. */
   readonly refuge: boolean;
   readonly placed: readonly PlacedVm[];

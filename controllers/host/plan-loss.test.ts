@@ -384,5 +384,7 @@ describe('the loss of a host', () => {
     expect(planHost(host(), facts({ placed: [vm1] })).lookAgainMs).toBe(10_000);
     expect(planHost(host(), facts()).lookAgainMs).toBeUndefined();
     expect(planHost(host(), silent()).lookAgainMs).toBe(5000);
+    // A new leader has to hear them after the silence began for it, and nothing may happen to make them worth a look.
+    expect(planHost(host(), facts({ besideSilent: true })).lookAgainMs).toBe(10_000);
   });
 });

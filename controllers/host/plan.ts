@@ -90,16 +90,16 @@ function offeredMs({ device }: HostFacts): number {
   return device?.known === true ? (device.value.lease?.offeredMs ?? 0) : 0;
 }
 
-/** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines. */
+/** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines or is to witness a silence. */
 function lookAgainMs(facts: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
-  const { device, placed, zone, orphans } = facts;
+  const { device, placed, zone, orphans, besideSilent } = facts;
   const leaseMs = offeredMs(facts);
   const renewMs = leaseMs === 0 ? MAX_BEAT_MS : Math.ceil(leaseMs / RENEWALS);
   const suspectMs = zone === undefined ? SILENT_LOOK_MS : Math.ceil((zone.failover.afterSeconds * 1000) / 3);
   const beatMs = Math.min(suspectMs, renewMs, MAX_BEAT_MS);
   if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
   if (reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
-  return device !== undefined && placed.length + leaseMs > 0 ? beatMs : undefined;
+  return device !== undefined && (placed.length + leaseMs > 0 || besideSilent) ? beatMs : undefined;
 }
 
 /** Decides what one host needs next. Pure: the same host and facts give the same plan. */

@@ -63,6 +63,7 @@ export function facts(more: Partial<HostFacts> = {}): HostFacts {
     zone: { name: 'zone-1', failover: { mode: 'Automatic', afterSeconds: 30 } },
     ...{
       neighbours: { hosts: 1, silent: 0 },
+      besideSilent: false,
       refuge: true,
       placed: [],
       leased: new Set<string>(),

@@ -1,5 +1,6 @@
 import { isAborted } from '../../apis/meta/aborted.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import { createDue } from './due.ts';
 
 /** Does things later, unless they are taken back: with one timer for all, because thousands a second are set and taken back. */
@@ -48,12 +49,13 @@ export function createAlarms(clock: Clock): Alarms {
           end(alarm);
           alarm.ring();
         }
-        const ending = new AbortController();
+        const ending = linkedTo(signal);
         rearm = () => {
           ending.abort(new Error('something is due earlier'));
         };
         dueMs = Math.min(now + MAX_SLEEP_MS, due.nextMs());
-        await clock.sleep(dueMs - now, AbortSignal.any([signal, ending.signal])).catch(() => undefined);
+        await clock.sleep(dueMs - now, ending.signal).catch(() => undefined);
+        ending.unlink();
       }
     },
   };

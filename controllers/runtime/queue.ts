@@ -1,4 +1,5 @@
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import { createHistogram, SECONDS, type HistogramRecord } from '../../apis/meta/metrics.ts';
 import { createDue, type Due } from './due.ts';
 import { contentOf, createRecent, type ParkClass, type QueueView, type Recent } from './queue-view.ts';
@@ -291,12 +292,13 @@ async function wakeDue(state: State, signal: AbortSignal): Promise<void> {
       push(state, entry, entry.due ?? (entry.failures > 0 ? PRIORITY.retry : PRIORITY.resync));
     }
     const pacedMs = state.settings.rate !== undefined && state.nextBeginMs > now ? state.nextBeginMs : Number.POSITIVE_INFINITY;
-    const ending = new AbortController();
+    const ending = linkedTo(signal);
     state.rearm = () => {
       ending.abort(new Error('something is due earlier'));
     };
     state.dueMs = Math.min(now + MAX_SLEEP_MS, due.nextMs(), pacedMs);
-    await clock.sleep(Math.max(0, state.dueMs - now), AbortSignal.any([signal, ending.signal])).catch(() => undefined);
+    await clock.sleep(Math.max(0, state.dueMs - now), ending.signal).catch(() => undefined);
+    ending.unlink();
     state.start();
   }
 }

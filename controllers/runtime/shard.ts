@@ -75,7 +75,7 @@ interface Room {
 const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string => `${controller.kind.kind} ${key}`;
 
 /** The rooms of all controllers, and the devices that they share. */
-function furnish({ clock, random, controllers, settings, name }: ShardOptions): {
+function furnish({ clock, random, controllers, settings, name, check }: ShardOptions): {
   readonly rooms: readonly Room[];
   readonly devices: Devices;
   readonly alarms: Alarms;
@@ -87,6 +87,7 @@ function furnish({ clock, random, controllers, settings, name }: ShardOptions): 
   const devices = createDevices({
     clock,
     random,
+    check,
     wake(who, priority) {
       const space = who.indexOf(' ');
       const kind = who.slice(0, space);

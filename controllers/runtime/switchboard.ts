@@ -40,7 +40,7 @@ export interface Known {
 }
 
 /** Where calls get their places and services their breakers. */
-export interface Switchboard {
+export interface Switchboard extends Pick<SwitchboardOptions, 'check'> {
   /** Places for calls, by service, and by service and operation. */
   readonly gate: Gate;
   find(service: Service): Known | undefined;
@@ -54,6 +54,8 @@ export interface SwitchboardOptions {
   readonly random: () => number;
   /** Makes an object (`Kind namespace/name`) worth another look. */
   readonly wake: (who: string, priority: Priority) => void;
+  /** Throws once this process may no longer be the shard's leader; asked right before each call, as a step may make several and each may wait. */
+  readonly check: () => void;
 }
 
 /** What a service is known by. */
@@ -62,10 +64,11 @@ export function serviceKey({ category, uid }: Service): string {
 }
 
 /** Every service answers. What is known is in `known`. */
-export function createSwitchboard(known: Map<string, Known>, { clock, random, wake }: SwitchboardOptions): Switchboard {
+export function createSwitchboard(known: Map<string, Known>, { clock, random, wake, check }: SwitchboardOptions): Switchboard {
   const gate = createGate();
   return {
     gate,
+    check,
     find: (service) => known.get(serviceKey(service)),
     knownOf(service) {
       const key = serviceKey(service);

@@ -122,9 +122,10 @@ async function enter(round: Round, service: Service, operation: string, signal: 
   }
 }
 
-/** Makes a call, if its breaker lets it through. */
+/** Makes a call, if its breaker lets it through and this process still leads. */
 async function attempt<T>(round: Round, known: Known, { operation, make }: DeviceCall<T>): Promise<T> {
   const { breaker } = known;
+  round.board.check();
   const as = breaker.begin();
   if (as === undefined) {
     waitFor(round, known);

@@ -215,8 +215,10 @@ function whatHolds(object: ApiObject): unknown {
 /** What of a VM may begin or end a claim, and that its work has come to an end: then its machine holds other disks. */
 function placeAndReady(object: ApiObject): unknown {
   const { status } = object as unknown as VirtualMachine;
-  const of = (wanted: string): string | undefined => status.conditions.find(({ type }) => type === wanted)?.status;
-  return [status.host, status.placementEpoch, of('Scheduled'), of('Ready')];
+  const of = (wanted: string) => status.conditions.find(({ type }) => type === wanted);
+  const ready = of('Ready');
+  // With when it became so, and for what: a view that is listed anew has not seen that there was work in between.
+  return [status.host, status.placementEpoch, of('Scheduled')?.status, ready?.status, ready?.lastTransitionTime, ready?.observedGeneration];
 }
 
 /** Whether less of a pool is promised than before: what waits for room may have it. */

@@ -18,6 +18,7 @@ import { simPower } from './power.ts';
 import { createSessionTable } from './sessions.ts';
 import type { Immediate, Sim } from './sim.ts';
 import { openWorld } from './world.ts';
+import type { World } from './world.ts';
 
 const TOMBSTONE_MS = 7 * 24 * 3_600_000;
 
@@ -37,15 +38,18 @@ const CAPABILITIES: readonly Capability[] = [
   `disk-protocol.${PROTOCOL}`,
 ];
 
-export interface SimOptions {
-  /** The world's file, or `:memory:`. */
-  readonly worldFile: string;
+export interface ServeOptions {
   readonly clock: Clock;
   readonly version: string;
   /** A new id of so many random bytes, in hexadecimal; from the machine's own chance where it is not given. */
   readonly newId?: (bytes: number) => string;
   /** Ends the process, for the fault `die`; absent in simulations: the call hangs. */
   readonly die?: () => void;
+}
+
+export interface SimOptions extends ServeOptions {
+  /** The world's file, or `:memory:`. */
+  readonly worldFile: string;
 }
 
 const randomId = (bytes: number): string => randomBytes(bytes).toString('hex');
@@ -68,8 +72,20 @@ function simIdentity(version: string, instance: string): Immediate<IdentityServi
 }
 
 /** A driver on the world in `worldFile`; several, in several processes, may share one world. Throws where the file cannot be opened. */
-export function createSimDriver({ worldFile, clock, version, newId = randomId, die = () => undefined }: SimOptions): SimDriver {
-  const world = openWorld(worldFile, () => clock.now());
+export function createSimDriver({ worldFile, ...options }: SimOptions): SimDriver {
+  const world = openWorld(worldFile, () => options.clock.now());
+  const served = serveWorld(world, options);
+  return {
+    ...served,
+    close() {
+      served.close();
+      world.close();
+    },
+  };
+}
+
+/** A driver on a world that is open, and stays so when the driver is closed. */
+export function serveWorld(world: World, { clock, version, newId = randomId, die = () => undefined }: ServeOptions): SimDriver {
   const ending = new AbortController();
   const sessions = createSessionTable(newId);
   const hub = createEventHub();
@@ -97,7 +113,6 @@ export function createSimDriver({ worldFile, clock, version, newId = randomId, d
     faults,
     close() {
       ending.abort(new Error('the driver was closed'));
-      world.close();
     },
   };
 }

@@ -46,6 +46,6 @@ export async function* watchWorld(hub: EventHub, world: World, clock: Clock, sig
       known = version;
     }
   };
-  void look().catch(() => undefined);
+  if (world.shared) void look().catch(() => undefined);
   yield* hub.watch(signal);
 }

@@ -48,6 +48,8 @@ export interface World {
   rows(sql: string, ...values: SQLInputValue[]): readonly Readonly<Record<string, unknown>>[];
   /** Changes when another process has changed the world. */
   version(): number;
+  /** Whether another process can change it at all: not what is in memory. */
+  readonly shared: boolean;
   close(): void;
 }
 
@@ -137,6 +139,7 @@ export function openWorld(file: string, now: () => number): World {
       journal.add(table, place, uid, doc);
     });
   return {
+    shared: file !== ':memory:',
     write,
     because: journal.because,
     get(table, place, uid) {

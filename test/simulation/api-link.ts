@@ -1,4 +1,5 @@
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import type { ApiRequest, ApiResponse, ApiStream, Transport, WatchEvent } from '../../apis/meta/request.ts';
 import type { SimProcess } from './process.ts';
 import type { Exchange, Fates, Wire } from './wire.ts';
@@ -18,8 +19,13 @@ function sayAnswer(answer: ApiResponse | ApiStream): string {
 }
 
 function sayEvent({ type, object }: WatchEvent): string {
-  const { kind, metadata } = object as { kind?: string; metadata?: { name?: string; resourceVersion?: string } };
-  return `${type} ${kind ?? ''} ${metadata?.name ?? ''} ${metadata?.resourceVersion ?? ''}`;
+  const { kind, metadata, spec } = object as {
+    readonly kind?: string;
+    readonly metadata?: { readonly name?: string; readonly resourceVersion?: string };
+    readonly spec?: { readonly holderIdentity?: string };
+  };
+  const holder = kind === 'Lease' ? ` ${spec?.holderIdentity ?? ''}` : '';
+  return `${type} ${kind ?? ''} ${metadata?.name ?? ''}${holder} ${metadata?.resourceVersion ?? ''}`;
 }
 
 /** A short digest of a request's body: two runs that ask for different things have different traces. */
@@ -52,10 +58,18 @@ export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Trans
     const open = new AbortController();
     const effect = async (stop: AbortSignal): Promise<ApiResponse | ApiStream> => {
       const now = server();
-      const until = AbortSignal.any([now.signal, watches ? open.signal : stop]);
-      return now.handle(request, until).catch((error: unknown) => {
+      const until = linkedTo(now.signal);
+      const { signal: caller } = watches ? open : { signal: stop };
+      const leave = (): void => until.abort(caller.reason);
+      if (caller.aborted) leave();
+      else caller.addEventListener('abort', leave, { once: true });
+      try {
+        return await now.handle(request, until.signal);
+      } catch (error) {
         throw now.signal.aborted ? lost() : error;
-      });
+      } finally {
+        if (!watches) until.unlink();
+      }
     };
     const answer = await wire.carry(exchange, { effect, say: sayAnswer, lost, late, patienceMs: PATIENCE_MS }, signal);
     if (!('events' in answer)) return answer;

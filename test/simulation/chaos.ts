@@ -1,4 +1,5 @@
 import { LEASE_MS, type SimCloud } from './cloud.ts';
+import { hostNames, powerBack, powerLost } from './data-centre.ts';
 import type { SimProcess } from './process.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Trouble } from './run.ts';
@@ -25,9 +26,11 @@ interface Chaos {
 
 type Fault = (chaos: Chaos) => void;
 
+/** For so long a host is without power at most: nobody takes it for dead. */
+const BLACKOUT_MS = 20_000;
 const LONGEST_MS = 90_000;
 /** When every spell is over. */
-const OVER_MS = 200_000;
+const OVER_MS = 140_000;
 
 const alive = ({ cloud }: Chaos): readonly SimProcess[] => cloud.processes.filter((process) => process.alive);
 
@@ -90,6 +93,16 @@ const FAULTS: readonly Fault[] = [
   },
   ({ cloud }) => {
     cloud.restartApi();
+  },
+  ({ cloud }) => {
+    cloud.restartDriver();
+  },
+  ({ cloud, random }) => {
+    const host = random.pick(hostNames(cloud));
+    powerLost(cloud, host);
+    cloud.timeline.after(random.between(0, BLACKOUT_MS), () => {
+      powerBack(cloud, host);
+    });
   },
   ({ cloud }) => {
     if (cloud.processes.length < 6) cloud.start();

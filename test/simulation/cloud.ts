@@ -15,10 +15,10 @@ import { storagePoolController } from '../../controllers/storage-pool/controller
 import { virtualMachineController } from '../../controllers/virtual-machine/controller.ts';
 import { volumeController } from '../../controllers/volume/controller.ts';
 import { zoneController } from '../../controllers/zone/controller.ts';
+import type { Driver } from '../../drivers/contract/driver.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
-import { plugDriver } from '../../drivers/dial/plug.ts';
 import { createSessions } from '../../drivers/dial/sessions.ts';
-import { createSimDriver, type SimDriver } from '../../drivers/sim/driver.ts';
+import type { SimDriver } from '../../drivers/sim/driver.ts';
 import { structuralSchemaOf } from '../../apis/structural.ts';
 import { createAdmission } from '../../server/admission/admit.ts';
 import { openSqliteStore } from '../../server/store/sqlite.ts';
@@ -27,6 +27,7 @@ import { createApi } from '../../server/verbs/handle.ts';
 import { ADMIN } from '../api-bench.ts';
 import { apiLink } from './api-link.ts';
 import { driverLink } from './driver-link.ts';
+import { createDriverProcess, type DriverProcess } from './driver-process.ts';
 import { createProcess, type SimProcess } from './process.ts';
 import { createRandom, type Random } from './random.ts';
 import { clockOf, createTimeline, type Timeline } from './timeline.ts';
@@ -40,6 +41,7 @@ export interface SimCloud {
   readonly trace: Trace;
   readonly random: Random;
   readonly store: Store;
+  /** The driver process that serves now. */
   readonly sim: SimDriver;
   readonly watch: WorldWatch;
   /** Who declares; nothing goes wrong on the way of what it says. */
@@ -52,6 +54,8 @@ export interface SimCloud {
   readonly processes: readonly SimProcess[];
   /** Ends the API server and starts another on the same store. */
   restartApi(): void;
+  /** Ends the driver process; another one begins a second later. */
+  restartDriver(): void;
   close(): Promise<void>;
 }
 
@@ -65,10 +69,11 @@ interface Parts {
   readonly timeline: Timeline;
   readonly trace: Trace;
   readonly wire: Wire;
-  readonly sim: SimDriver;
+  readonly driver: DriverProcess;
   readonly watch: WorldWatch;
   readonly fates: () => Fates;
-  readonly server: () => { readonly handle: ReturnType<typeof createApi>['handle']; readonly signal: AbortSignal };
+  /** The API server that a process speaks to. */
+  readonly serverOf: (process: SimProcess) => { readonly handle: ReturnType<typeof createApi>['handle']; readonly signal: AbortSignal };
 }
 
 function logOf(process: string, trace: Trace): Log {
@@ -105,13 +110,14 @@ function sparing(spared: SimProcess, fates: Fates): Fates {
   };
 }
 
-function clientOf({ wire, fates, server }: Parts, process: SimProcess): Client {
+function clientOf({ wire, fates, serverOf }: Parts, process: SimProcess): Client {
+  const server = (): ReturnType<Parts['serverOf']> => serverOf(process);
   return createClient({ transport: apiLink({ wire, process, fates, server }), caller: ADMIN, userAgent: process.name });
 }
 
 /** Runs all controllers in a process, as cmd/cloudd does. */
 async function runAll(parts: Parts, process: SimProcess, random: Random): Promise<void> {
-  const { timeline, trace, wire, sim, watch } = parts;
+  const { timeline, trace, wire, driver, watch } = parts;
   const { signal } = new AbortController();
   const client = clientOf(parts, process);
   const base = { clock: clockOf(timeline, random.below(1_000_000), process), random: random.next, log: logOf(process.name, trace) };
@@ -119,7 +125,8 @@ async function runAll(parts: Parts, process: SimProcess, random: Random): Promis
   const sessions = createSessions({
     clock: base.clock,
     dial(name, _address, stop) {
-      if (name === 'sim') return plugDriver(driverLink(sim.driver, { wire, process, witness: watch.witness, sends: watch.sends }), stop);
+      const link = (to: Driver): Driver => driverLink(to, { wire, process, witness: watch.witness, sends: watch.sends });
+      if (name === 'sim') return driver.dial(process, link, stop);
       throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${name}`);
     },
   });
@@ -138,9 +145,8 @@ async function runAll(parts: Parts, process: SimProcess, random: Random): Promis
   await runControllers(run, signal);
 }
 
-/** The API server that runs now; another may follow on the same store. */
-function serverOn(store: Store, timeline: Timeline, random: Random, trace: Trace) {
-  let suffixes = 0;
+/** An API server; another may follow on the same store. */
+function serverOn(store: Store, timeline: Timeline, random: Random, trace: Trace, newSuffix: () => string) {
   const start = () => {
     const stop = new AbortController();
     const api = createApi({
@@ -148,7 +154,7 @@ function serverOn(store: Store, timeline: Timeline, random: Random, trace: Trace
       catalog: CATALOG,
       clock: clockOf(timeline, 0),
       newUid: random.uuid,
-      newSuffix: () => String((suffixes += 1)).padStart(5, '0'),
+      newSuffix,
       freeze: true,
       admission: ADMISSION,
       onTrouble: (error) => trace.add(`api fails ${error instanceof Error ? error.message : ''}`),
@@ -171,32 +177,42 @@ function serverOn(store: Store, timeline: Timeline, random: Random, trace: Trace
   };
 }
 
-/** Opens a cloud with the namespaces that are always there, and nothing else; no controllers run yet. */
-export async function openSimCloud(seed: number): Promise<SimCloud> {
+/** Opens a cloud with the namespaces that are always there, and nothing else; no controllers run yet. Processes take turns at the servers. */
+export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCloud> {
   const random = createRandom(seed);
   const timeline = createTimeline(random);
   const trace = createTrace(timeline.now);
   const ids = createRandom(seed + 0x5eed);
-  const sim = createSimDriver({ worldFile: ':memory:', clock: clockOf(timeline, 0), version: '0', newId: ids.hex });
-  const watch = watchOver({ sim, now: timeline.now, trace });
+  const driver = createDriverProcess({ timeline, trace, clock: clockOf(timeline, 0), newId: ids.hex });
+  const watch = watchOver({ sim: driver.now, now: timeline.now, trace });
   const ending = new AbortController();
   const stored = await openSqliteStore({ file: ':memory:', soon: (then) => void timeline.after(0, then) }, ending.signal);
   const store = watch.seeing(stored);
-  const server = serverOn(store, timeline, ids, trace);
+  let suffixes = 0;
+  const newSuffix = (): string => String((suffixes += 1)).padStart(5, '0');
+  const servers = Array.from({ length: serverCount }, () => serverOn(store, timeline, ids, trace, newSuffix));
+  const processes: SimProcess[] = [];
+  // The user speaks to the last of them, and the first process to the first.
+  const serverOf: Parts['serverOf'] = (process) => {
+    const server = servers.at(processes.indexOf(process) % serverCount);
+    if (server === undefined) throw new RangeError('there is no API server');
+    return server.now();
+  };
   let fates = NO_FATES;
   const wire = createWire({ timeline, trace, random, fates: () => fates });
-  const parts: Parts = { timeline, trace, wire, sim, watch, fates: () => fates, server: server.now };
+  const parts: Parts = { timeline, trace, wire, driver, watch, fates: () => fates, serverOf };
   const userProcess = createProcess('user', timeline, trace);
   const clock = clockOf(timeline, 0, userProcess);
   const client = clientOf(parts, userProcess);
-  const processes: SimProcess[] = [];
   const user = { client, signal: ending.signal, sleep: (ms: number) => clock.sleep(ms, ending.signal) };
   const cloud: SimCloud = {
     timeline,
     trace,
     random,
     store,
-    sim,
+    get sim() {
+      return driver.now();
+    },
     watch,
     user,
     processes,
@@ -212,14 +228,17 @@ export async function openSimCloud(seed: number): Promise<SimCloud> {
       });
       return process;
     },
-    restartApi: server.restart,
+    restartApi() {
+      for (const server of servers) server.restart();
+    },
+    restartDriver: driver.restart,
     async close() {
       for (const process of processes) process.kill();
       // What is on its way arrives before the store is closed.
       await timeline.run(() => false, timeline.now() + SECOND_MS);
       ending.abort(new Error('the run has ended'));
-      sim.close();
-      await server.end();
+      driver.close();
+      for (const server of servers) await server.end();
       await store.close();
     },
   };

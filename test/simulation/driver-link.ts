@@ -43,8 +43,8 @@ export interface DriverLinkOptions {
   readonly process: SimProcess;
   /** Runs a mutating call, and looks at the world before and after. */
   readonly witness: (effect: Effect, run: () => Promise<unknown>) => Promise<unknown>;
-  /** Told of each mutating call when it is sent. */
-  readonly sends: (process: string, effect: Effect) => void;
+  /** Told of each mutating call when it is sent; calls back when its caller has heard what became of it. */
+  readonly sends: (process: string, effect: Effect) => () => void;
 }
 
 /** The same driver as a process reaches it: over a wire on which calls take time and may be lost. */
@@ -58,13 +58,13 @@ export function driverLink(driver: Driver, { wire, process, witness, sends }: Dr
       const call = `${service}.${name}`;
       const uid = args.length > 2 ? uidOf(subject) : '';
       const told = { call, context: context as MutationContext, uid };
-      if (mutating) sends(process.name, told);
+      const heard = mutating ? sends(process.name, told) : () => undefined;
       const effect = (stop: AbortSignal): Promise<unknown> => {
         const run = (): Promise<unknown> => method(...args.slice(0, -1), stop);
         return mutating ? witness(told, run) : run();
       };
       const exchange = { to: 'driver' as const, process, what: `${call} ${uid}`, mutating };
-      return wire.carry(exchange, { effect, say: () => 'OK', lost: lost(mutating), late, patienceMs: PATIENCE_MS }, signal);
+      return wire.carry(exchange, { effect, say: () => 'OK', lost: lost(mutating), late, patienceMs: PATIENCE_MS }, signal).finally(heard);
     };
   const services = Object.entries(driver).filter((entry): entry is [string, Record<string, AnyMethod>] => typeof entry[1] === 'object');
   const wrapped = services.map(([service, methods]): [string, Record<string, AnyMethod>] => [

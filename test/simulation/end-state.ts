@@ -22,6 +22,7 @@ const MOMENTARY = new Set([
   'lastTransitionTime',
   'managedFields',
   'bootId',
+  'instance',
   'epoch',
   'holder',
   'placementEpoch',
@@ -57,8 +58,15 @@ interface Thing {
 }
 
 interface DescribedWorld {
-  readonly hosts: readonly { readonly uid: string; readonly machines: readonly Thing[] }[];
+  readonly hosts: readonly { readonly uid: string; readonly off?: boolean; readonly machines: readonly Thing[] }[];
   readonly pools: readonly { readonly uid: string; readonly disks: readonly Thing[] }[];
+}
+
+/** Whether the VM of this uid has its place on another host than the one of this name. */
+function isElsewhere(objects: readonly ApiObject[], uid: string | undefined, host: string | undefined): boolean {
+  const vm = objects.find(({ kind, metadata }) => kind === 'VirtualMachine' && metadata.uid === uid);
+  const { host: place } = (vm?.status ?? {}) as { readonly host?: string };
+  return place !== undefined && `Host /${place}` !== host;
 }
 
 /** Reads everything as it is now. */
@@ -79,9 +87,15 @@ export async function endStateOf(store: Store, sim: SimDriver, signal: AbortSign
     names,
     objects: Object.fromEntries(objects.map((object) => [keyOf(object), renamed(object, names)])),
     things: Object.fromEntries(things.map(({ place, thing }) => [named(`${place} ${thing.id}`, names), renamed(thing, names)])),
-    leaked: things
-      .filter(({ thing }) => thing.released !== true && !names.has(thing.owner?.uid ?? ''))
-      .map(({ place, thing }) => named(`${place} ${thing.id}`, names)),
+    leaked: [
+      ...things
+        .filter(({ thing }) => thing.released !== true && !names.has(thing.owner?.uid ?? ''))
+        .map(({ place, thing }) => named(`${place} ${thing.id}`, names)),
+      ...world.hosts.flatMap(({ uid, off, machines }) => {
+        const old = machines.filter(({ owner }) => off !== true && isElsewhere(objects, owner?.uid, names.get(uid)));
+        return old.map(({ id }) => named(`old copy on ${uid} of ${id}`, names));
+      }),
+    ],
   };
 }
 

@@ -1,12 +1,15 @@
 import { boundaryNamed } from './boundary.ts';
 import { referenceOf, tryBoundary, type Reference } from './exhaust.ts';
+import { tryPauses } from './pauses.ts';
+import type { Outcome } from './run.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import { trySeed } from './try-seed.ts';
 
 /** Work for one core. */
 export type Job =
   | { readonly do: 'boundaries'; readonly scenario: string; readonly seed: number; readonly boundaries: readonly string[] }
-  | { readonly do: 'seeds'; readonly seeds: readonly number[] };
+  | { readonly do: 'seeds'; readonly seeds: readonly number[] }
+  | { readonly do: 'pauses'; readonly seeds: readonly number[] };
 
 /** A run that did not come to the end that it should. */
 export interface Failure {
@@ -45,25 +48,32 @@ interface Sum {
   readonly failures: Failure[];
 }
 
-async function tryBoundaries({ scenario, seed, boundaries }: Extract<Job, { do: 'boundaries' }>, sum: Sum): Promise<void> {
-  const reference = await referenceFor(scenario, seed);
-  for (const name of boundaries) {
-    const { why, outcome } = await tryBoundary(reference, seed, boundaryNamed(name));
-    sum.tried += 1;
+interface Tried {
+  readonly why: readonly string[];
+  readonly outcome: Outcome;
+  /** How many of what is counted the run had; 1 where it is not given. */
+  readonly made?: number;
+}
+
+/** Adds one run to the sum; one that could not go on to its end has failed. */
+async function count(sum: Sum, replay: string, run: () => Promise<Tried>): Promise<void> {
+  try {
+    const { why, outcome, made = 1 } = await run();
+    sum.tried += made;
     sum.simulatedMs += outcome.simulatedMs;
     sum.settledMs = Math.max(sum.settledMs, outcome.settledMs);
-    const replay = `--scenario ${scenario} --seed ${seed} --boundary ${name}`;
     if (why.length > 0) sum.failures.push({ replay, why, hash: outcome.hash, tail: outcome.tail });
+  } catch (error) {
+    sum.tried += 1;
+    sum.failures.push({ replay, why: [error instanceof Error ? error.message : String(error)], hash: '', tail: [] });
   }
 }
 
-async function trySeeds({ seeds }: Extract<Job, { do: 'seeds' }>, sum: Sum): Promise<void> {
-  for (const seed of seeds) {
-    const { why, outcome } = await trySeed(seed);
-    sum.tried += 1;
-    sum.simulatedMs += outcome.simulatedMs;
-    sum.settledMs = Math.max(sum.settledMs, outcome.settledMs);
-    if (why.length > 0) sum.failures.push({ replay: `--seed ${seed}`, why, hash: outcome.hash, tail: outcome.tail });
+async function tryBoundaries({ scenario, seed, boundaries }: Extract<Job, { do: 'boundaries' }>, sum: Sum): Promise<void> {
+  const reference = await referenceFor(scenario, seed);
+  for (const name of boundaries) {
+    const replay = `--scenario ${scenario} --seed ${seed} --boundary ${name}`;
+    await count(sum, replay, () => tryBoundary(reference, seed, boundaryNamed(name)));
   }
 }
 
@@ -71,6 +81,7 @@ async function trySeeds({ seeds }: Extract<Job, { do: 'seeds' }>, sum: Sum): Pro
 export async function doJob(job: Job): Promise<JobResult> {
   const sum: Sum = { tried: 0, simulatedMs: 0, settledMs: 0, failures: [] };
   if (job.do === 'boundaries') await tryBoundaries(job, sum);
-  else await trySeeds(job, sum);
+  else if (job.do === 'seeds') for (const seed of job.seeds) await count(sum, `--seed ${seed}`, () => trySeed(seed));
+  else for (const seed of job.seeds) await count(sum, `--pauses 1 --from ${seed}`, () => tryPauses(seed));
   return sum;
 }

@@ -23,6 +23,8 @@ interface Memory {
   readonly user: User;
   readonly vms: Owned[];
   made: number;
+  /** The host that is being drained, or is. */
+  drained: string | undefined;
 }
 
 type Deed = (memory: Memory) => Promise<void>;
@@ -50,7 +52,8 @@ async function make(memory: Memory): Promise<void> {
   };
   if (first) await makeVolumes();
   const zone = random.chance(0.8) || volumes.length > 0 ? { placement: { zone: `zone-${place}` } } : { placement: {} };
-  await user.create(vm(name, { ...zone, ...disksOf(volumes) }));
+  const onMaintenance = random.pick(['Stay', 'Restart'] as const);
+  await user.create(vm(name, { ...zone, ...disksOf(volumes), onMaintenance }));
   if (!first) await makeVolumes();
   vms.push({ name, volumes, attached: volumes, running: true, size: 1, token: 0 });
 }
@@ -62,9 +65,17 @@ const toOne =
     if (memory.vms.length > 0) await deed(memory.random.pick(memory.vms), memory);
   };
 
+/** Drains a host, or takes the one that was drained into use again. */
+async function drain(memory: Memory): Promise<void> {
+  const { user, random, drained } = memory;
+  memory.drained = drained === undefined ? random.pick(['host-1', 'host-2']) : undefined;
+  await user.change(HostKind, memory.drained ?? drained ?? '', { maintenance: drained === undefined });
+}
+
 const DEEDS: readonly Deed[] = [
   make,
   make,
+  drain,
   toOne(async (one, { user }) => {
     one.running = !one.running;
     await user.change(VirtualMachineKind, one.name, { running: one.running });
@@ -92,21 +103,22 @@ const DEEDS: readonly Deed[] = [
   }),
 ];
 
-/** A story that the seed draws: a dozen deeds or two in a minute and a half. */
-export function randomStory(seed: number): Scenario {
+/** A story that the seed draws: so many deeds, a dozen or two where it is not given, about four seconds apart. */
+export function randomStory(seed: number, deeds?: number): Scenario {
   return {
     name: `random-${seed}`,
     before: [...CLOUD, ...SECOND_ZONE],
     processes: 2,
     mayVary: true,
     async story(user) {
-      const memory: Memory = { random: createRandom(seed ^ 0x57047), user, vms: [], made: 0 };
+      const memory: Memory = { random: createRandom(seed ^ 0x57047), user, vms: [], made: 0, drained: undefined };
       const { random } = memory;
-      for (let left = 4 + random.below(16); left > 0; left -= 1) {
+      for (let left = deeds ?? 4 + random.below(16); left > 0; left -= 1) {
         await random.pick(DEEDS)(memory);
         // Most of what goes wrong, goes wrong between two steps of one deed.
         await user.sleep(random.chance(0.4) ? random.between(0, 50) : random.between(0, 10_000));
       }
+      if (memory.drained !== undefined) await drain(memory);
     },
   };
 }

@@ -44,7 +44,10 @@ export interface Limits {
 
 /** For random faults: within ten minutes everything has settled, and then for as long nothing changes. */
 export const WIDE: Limits = { storyMs: 3_600_000, boundMs: 600_000, quietMs: 600_000 };
-const PREPARED_MS = 5_000;
+/** The same for what only shows what the others should come to. */
+export const CALM: Limits = { ...WIDE, quietMs: 30_000 };
+/** The world before a story, in which nothing goes wrong. */
+const PREPARED: Limits = { storyMs: 300_000, boundMs: 60_000, quietMs: 2_000 };
 const RETURNS_MS = 1_000;
 const TAIL = 60;
 
@@ -83,8 +86,8 @@ export async function prepare(cloud: SimCloud, { before, processes = 1 }: Scenar
     for (const declaration of before) await user.create(declaration);
     for (const { kind, name } of before) await user.until(kind, name, isReady);
   };
-  if (!(await runUntilEnded(cloud, make(), WIDE.storyMs))) throw new Error('the world before the story did not become Ready');
-  if ((await settle(cloud, WIDE.boundMs, PREPARED_MS)) === undefined) throw new Error('the world before the story did not settle');
+  if (!(await runUntilEnded(cloud, make(), PREPARED.storyMs))) throw new Error('the world before the story did not become Ready');
+  if ((await settle(cloud, PREPARED.boundMs, PREPARED.quietMs)) === undefined) throw new Error('the world before the story did not settle');
 }
 
 /** Whoever dies is followed by another a second later, while fewer than `wanted` live. */
@@ -125,7 +128,7 @@ async function judge(cloud: SimCloud, settledMs: number | undefined, { boundMs }
 
 /** Plays a scenario with trouble, and judges what it came to. */
 export async function play(scenario: Scenario, seed: number, trouble: Trouble, limits = WIDE): Promise<Outcome> {
-  const cloud = await openSimCloud(seed);
+  const cloud = await openSimCloud(seed, scenario.servers);
   try {
     await prepare(cloud, scenario);
     for (const process of cloud.processes) reviveAfter(cloud, process, scenario.processes ?? 1);

@@ -21,7 +21,8 @@ export interface User {
   create(declaration: Declaration): Promise<void>;
   change(kind: KindDefinition, name: string, spec: Readonly<Record<string, unknown>>): Promise<void>;
   delete(kind: KindDefinition, name: string): Promise<void>;
-  /** Waits until the object fits; a minute of simulated time after another, for as long as the run goes on. */
+  get(kind: KindDefinition, name: string): Promise<ApiObject | undefined>;
+  /** Waits until the object fits, for as long as the run goes on. */
   until(kind: KindDefinition, name: string, fits: (object: ApiObject | undefined) => boolean): Promise<void>;
   sleep(ms: number): Promise<void>;
 }
@@ -32,12 +33,15 @@ export interface Scenario {
   readonly before: readonly Declaration[];
   /** How many processes of controllers there are; 1 where it is not given. */
   readonly processes?: number;
+  /** How many API servers there are, on one store; 1 where it is not given. */
+  readonly servers?: number;
   readonly story: (user: User, cloud: SimCloud) => Promise<void>;
   /** Who comes first decides how often something is made, because it may have been deleted before, and on which host. */
   readonly mayVary?: boolean;
 }
 
 const ROUND_MS = 250;
+const SERVED_MS = 5;
 
 export const vm = (name: string, spec: object = {}): Declaration => ({
   kind: VirtualMachineKind,
@@ -49,25 +53,38 @@ export const volume = (name: string, spec: object = {}): Declaration => ({
   name,
   spec: { storagePool: 'pool-1', size: '1Gi', ...spec },
 });
-const host = (name: string): Declaration => ({
+/** A host of the first rack. */
+export const host = (name: string, spec: object = {}): Declaration => ({
   kind: HostKind,
   name,
-  spec: { pod: 'rack-1', driver: { name: 'sim', config: { cpus: 8, memory: '16Gi' } } },
+  spec: { pod: 'rack-1', driver: { name: 'sim', config: { cpus: 8, memory: '16Gi' } }, ...spec },
 });
 
-/** A zone with two hosts and a pool. */
-export const CLOUD: readonly Declaration[] = [
-  { kind: ZoneKind, name: 'zone-1', spec: {} },
+/** A zone with these hosts and a pool. */
+export const cloudOf = (hosts: readonly Declaration[], zone: Declaration['spec'] = {}): readonly Declaration[] => [
+  { kind: ZoneKind, name: 'zone-1', spec: zone },
   { kind: PodKind, name: 'rack-1', spec: { zone: 'zone-1' } },
-  host('host-1'),
-  host('host-2'),
+  ...hosts,
   { kind: StoragePoolKind, name: 'pool-1', spec: { scope: { zone: 'zone-1' }, driver: { name: 'sim', config: { capacity: '1Ti' } } } },
 ];
 
-/** Whether the object is Ready. */
-export function isReady(object: ApiObject | undefined): boolean {
-  const { conditions = [] } = (object?.status ?? {}) as { conditions?: readonly { type: string; status: string }[] };
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+/** A zone with two hosts and a pool. */
+export const CLOUD: readonly Declaration[] = cloudOf([host('host-1'), host('host-2')]);
+
+/** What stories look at in a status, of whichever kind. */
+interface Said {
+  readonly host?: string;
+  readonly bootId?: string;
+  readonly fence?: object;
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+
+export const saidOf = (object: ApiObject | undefined): Said => object?.status ?? {};
+
+/** Whether the object is Ready, for that reason where one is given. */
+export function isReady(object: ApiObject | undefined, because?: string): boolean {
+  const { conditions = [] } = saidOf(object);
+  return conditions.some(({ type, status, reason }) => type === 'Ready' && status === 'True' && (because ?? reason) === reason);
 }
 
 function keyOf(kind: KindDefinition, name: string): ObjectKey {
@@ -90,6 +107,8 @@ async function answered<T>(cloud: SimCloud, ask: (client: Client) => Promise<T>)
 /** The user of a cloud. */
 export function userOf(cloud: SimCloud): User {
   const { signal, sleep } = cloud.user;
+  const get = (kind: KindDefinition, name: string): Promise<ApiObject | undefined> =>
+    answered(cloud, (client) => client.get(kind, keyOf(kind, name), signal));
   return {
     sleep,
     async create({ kind, name, spec }) {
@@ -102,8 +121,14 @@ export function userOf(cloud: SimCloud): User {
     async delete(kind, name) {
       await answered(cloud, (client) => client.delete(kind, keyOf(kind, name), signal));
     },
+    get,
     async until(kind, name, fits) {
-      while (!fits(await answered(cloud, (client) => client.get(kind, keyOf(kind, name), signal)))) await sleep(ROUND_MS);
+      for (let seen = cloud.watch.written(name); !fits(await get(kind, name));) {
+        await seen;
+        seen = cloud.watch.written(name);
+        // A server may hear of it a moment later than the store.
+        await sleep(SERVED_MS);
+      }
     },
   };
 }

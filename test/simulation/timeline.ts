@@ -14,7 +14,10 @@ export interface Timeline {
   now(): number;
   /** Does `work` in `ms`; the answer calls it off. */
   after(ms: number, work: () => void, owner?: Owner): () => void;
-  /** Goes on until `done` (asked between two steps) or until `limitMs`; false where it was not done by then. */
+  /**
+   * Goes on until `done` (asked between two steps) or until `limitMs`; false where it was not done by then. Rejects where time hardly moves any
+   * more: a loop that nothing slows down.
+   */
   run(done: () => boolean, limitMs: number): Promise<boolean>;
   /** What was done so far. */
   readonly steps: number;
@@ -81,6 +84,9 @@ function createHeap(): { push(task: Task): void; pop(): Task | undefined; readon
   };
 }
 
+/** Busy clouds of a simulation take some hundreds in a simulated second. */
+const MOST_STEPS = 20_000;
+
 /** Lets everything run that waits for no time. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -89,6 +95,14 @@ export function createTimeline(random: Random): Timeline {
   const heap = createHeap();
   let now = 0;
   let steps = 0;
+  let second = 0;
+  let stepsBefore = 0;
+  const isLooping = (): boolean => {
+    const current = Math.floor(now / 1000);
+    if (current !== second) stepsBefore = steps;
+    second = current;
+    return steps - stepsBefore > MOST_STEPS;
+  };
   /** What is called off costs nothing but its place. */
   const next = (): Task | undefined => {
     while (heap.top !== undefined && heap.top.work === undefined) heap.pop();
@@ -117,6 +131,7 @@ export function createTimeline(random: Random): Timeline {
       for (;;) {
         await turn();
         if (done()) return true;
+        if (isLooping()) throw new Error(`more than ${MOST_STEPS} steps in a simulated second: a loop that nothing slows down`);
         const task = next();
         if (task === undefined || task.atMs > limitMs) {
           now = Math.max(now, limitMs);

@@ -20,6 +20,8 @@ export interface Fate {
   readonly twice?: boolean;
   readonly thereMs?: number;
   readonly backMs?: number;
+  /** That the caller gives up is not heard: what it sent is done all the same. */
+  readonly deaf?: boolean;
 }
 
 /** What becomes of an event on its way. */
@@ -135,6 +137,7 @@ function carry<T>(
       end(() => {
         reject(error);
       });
+      if (fate.deaf === true) return;
       timeline.after(moment(), () => {
         remote.abort(error);
       });

@@ -99,6 +99,14 @@ const ROWS: readonly Row[] = [
     ready: 'True',
   },
   {
+    why: 'a description that came late is replaced, where what runs is what is declared',
+    status: started,
+    facts: known(machine({ pendingChanges: ['disks'] })),
+    stage: 'Running',
+    reason: 'Preparing',
+    steps: ['ensure-machine'],
+  },
+  {
     why: 'a new disk is plugged in',
     status: started,
     facts: known(machine({ disks: [] })),

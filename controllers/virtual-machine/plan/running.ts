@@ -3,7 +3,7 @@ import { countOf, nameList } from '../../../apis/meta/sentence.ts';
 import type { Machine } from '../../../drivers/contract/machine.ts';
 import { diskChanges, ensureMachine, isOutdated, waitForDisks } from './disks.ts';
 import { exitOf } from './evacuation.ts';
-import type { VmFacts, VmStep } from './facts.ts';
+import type { DescribedDisk, VmFacts, VmStep } from './facts.ts';
 import { whyStay } from './move.ts';
 import { loopOf } from './relapse.ts';
 import { isToRestart } from './restart.ts';
@@ -12,6 +12,15 @@ import type { Conclusion } from './say.ts';
 const STOPPING_LOOK_MS = 2000;
 const NO_ROOM_LOOK_MS = 10_000;
 
+/** Whether a machine runs with exactly these disks, in this order. */
+function runsWith(machine: Machine, wanted: readonly DescribedDisk[]): boolean {
+  const same = (disk: Machine['disks'][number], at: number): boolean => {
+    const one = wanted[at];
+    return one?.uid === disk.uid && one.name === disk.name && one.readOnly === disk.readOnly;
+  };
+  return machine.disks.length === wanted.length && machine.disks.every(same);
+}
+
 /** Steps that bring a running machine nearer to what is declared, without stopping it. */
 function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly VmStep[] {
   const { wanted, missing, extra, frozen } = diskChanges(facts, machine);
@@ -19,7 +28,9 @@ function adjust(vm: VirtualMachine, facts: VmFacts, machine: Machine): readonly 
   if (frozen || hostId === undefined) return [];
   const heard = machine.pendingChanges.includes('disks');
   const drifted = machine.drift.some((field) => field !== 'disks');
-  const outdated = isOutdated(vm, machine) || drifted || (!heard && missing.length + extra.length > 0);
+  // A description that came late differs from what runs, and that is what is declared.
+  const misheard = heard && runsWith(machine, wanted);
+  const outdated = isOutdated(vm, machine) || drifted || misheard || (!heard && missing.length + extra.length > 0);
   const can = (capability: string): boolean => facts.capabilities.includes(capability);
   const plugs: readonly VmStep[] = !can('machine.attach-disk')
     ? []

@@ -2,8 +2,10 @@ import type { Scenario } from '../scenario.ts';
 import { createVm } from './create-vm.ts';
 import { attachDisk, detachDisk, dropDisk, growVolume, handOver } from './disks.ts';
 import { leaseExpires } from './lease.ts';
+import { hostLoss, hostSilence, outOfService } from './loss.ts';
+import { maintenance, moveStopped, moveVm } from './moves.ts';
 import { deleteVm, resizeVm, restartVm, startVm, stopVm } from './power.ts';
-import { createDeleteRace, leaderChange, twoProcesses } from './races.ts';
+import { createDeleteRace, driverRestart, leaderChange, twoProcesses, twoServers } from './races.ts';
 
 /** Every story whose boundaries are tried; another one is a file and a line here. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -18,8 +20,16 @@ export const SCENARIOS: readonly Scenario[] = [
   growVolume,
   handOver,
   dropDisk,
+  moveVm,
+  moveStopped,
+  hostLoss,
+  hostSilence,
+  outOfService,
+  maintenance,
+  driverRestart,
   createDeleteRace,
   twoProcesses,
+  twoServers,
   leaderChange,
   leaseExpires,
 ];

@@ -1,6 +1,6 @@
 import { VirtualMachineKind } from '../../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import { VolumeKind } from '../../../apis/storage/v1alpha1/volume/kind.ts';
-import { CLOUD, vm, volume, type Scenario } from '../scenario.ts';
+import { CLOUD, saidOf, vm, volume, type Scenario } from '../scenario.ts';
 
 const ROOT = { name: 'root', volume: 'root' };
 const DATA = { name: 'data', volume: 'data' };
@@ -11,6 +11,7 @@ export const attachDisk: Scenario = {
   before: [...CLOUD, volume('root'), volume('data'), vm('vm-1', { disks: [ROOT] })],
   async story(user) {
     await user.change(VirtualMachineKind, 'vm-1', { disks: [ROOT, DATA] });
+    await user.until(VolumeKind, 'data', (object) => saidOf(object).conditions?.some(({ reason }) => reason === 'Attached') === true);
   },
 };
 

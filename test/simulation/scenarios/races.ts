@@ -36,6 +36,24 @@ export const twoProcesses: Scenario = {
   },
 };
 
+/** Two servers, each with an API and with controllers that speak to it, on one store: a VM is made, restarted and deleted through one of them. */
+export const twoServers: Scenario = {
+  name: 'two-servers',
+  before: CLOUD,
+  processes: 2,
+  servers: 2,
+  async story(user) {
+    await user.create(volume('root'));
+    await user.create(vm('vm-1', { disks: DISKS }));
+    await user.until(VirtualMachineKind, 'vm-1', isReady);
+    await user.change(VirtualMachineKind, 'vm-1', { restartToken: 'again' });
+    await user.sleep(50);
+    await user.delete(VirtualMachineKind, 'vm-1');
+    await user.until(VirtualMachineKind, 'vm-1', (object) => object === undefined);
+    await user.delete(VolumeKind, 'root');
+  },
+};
+
 /** The leader dies while a VM is being made; another process is there to take over. */
 export const leaderChange: Scenario = {
   name: 'leader-change',
@@ -46,6 +64,23 @@ export const leaderChange: Scenario = {
     await user.create(vm('vm-1', { disks: DISKS }));
     await user.sleep(20);
     processes.find(({ name }) => name === watch.leaderOf('zone-1'))?.kill();
+    await user.until(VirtualMachineKind, 'vm-1', isReady);
+  },
+};
+
+/** The driver's process ends while a VM is being made, and again while it is being stopped. */
+export const driverRestart: Scenario = {
+  name: 'driver-restart',
+  before: CLOUD,
+  async story(user, cloud) {
+    await user.create(volume('root'));
+    await user.create(vm('vm-1', { disks: DISKS }));
+    await user.sleep(15);
+    cloud.restartDriver();
+    await user.until(VirtualMachineKind, 'vm-1', isReady);
+    await user.change(VirtualMachineKind, 'vm-1', { running: false });
+    await user.sleep(10);
+    cloud.restartDriver();
     await user.until(VirtualMachineKind, 'vm-1', isReady);
   },
 };

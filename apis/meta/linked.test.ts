@@ -1,0 +1,28 @@
+import { linkedTo } from './linked.ts';
+
+test('a linked signal aborts with the other one, for its reason', () => {
+  const outer = new AbortController();
+  const { signal } = linkedTo(outer.signal);
+  expect(signal.aborted).toBe(false);
+  outer.abort(new Error('all ends'));
+  expect([signal.aborted, (signal.reason as Error).message]).toEqual([true, 'all ends']);
+});
+
+test('a linked signal that is aborted leaves the other one alone', () => {
+  const outer = new AbortController();
+  const linked = linkedTo(outer.signal);
+  linked.abort(new Error('only this'));
+  expect([linked.signal.aborted, outer.signal.aborted]).toEqual([true, false]);
+});
+
+test('what is linked to a signal that has aborted has aborted too', () => {
+  expect(linkedTo(AbortSignal.abort(new Error('before'))).signal.aborted).toBe(true);
+});
+
+test('what was unlinked does not follow any more', () => {
+  const outer = new AbortController();
+  const { signal, unlink } = linkedTo(outer.signal);
+  unlink();
+  outer.abort();
+  expect(signal.aborted).toBe(false);
+});

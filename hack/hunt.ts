@@ -1,0 +1,7 @@
+import { hunt } from '../test/simulation/hunt.ts';
+
+// node hack/hunt.ts SCENARIO…: runs of all kinds until one fails, those of these scenarios first; a line for each, and FOUND at the end where one did.
+for await (const { replay, why } of hunt(process.argv.slice(2))) {
+  console.log(why.length === 0 ? replay : `FOUND ${replay}: ${why[0] ?? ''}`);
+  if (why.length > 0) process.exit(1);
+}
