@@ -121,7 +121,7 @@ async function askHolder(
   if (holds) return { state: 'holds', power: machine.power, canGrow };
   if (hasHeard(world, volume, machine)) return { state: 'free' };
   // A call that gives the machine the disk may be under way, until the host has heard of a decision that refuses it.
-  return { state: 'unknown', because: `Host ${claim.host} has not heard that VirtualMachine ${claim.virtualMachine} lets it go` };
+  return { state: 'without', because: `Host ${claim.host} has not heard that VirtualMachine ${claim.virtualMachine} lets it go` };
 }
 
 async function observe(parts: Parts, volume: Volume, round: Round, signal: AbortSignal): Promise<VolumeFacts> {

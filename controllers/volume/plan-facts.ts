@@ -36,6 +36,8 @@ export type Holder =
   | { readonly state: 'holds'; readonly power: PowerState; readonly canGrow: boolean }
   /** Surely not attached: seen to be so, or its host is proven dead. */
   | { readonly state: 'free' }
+  /** Seen without it; but a call that gives it the disk may be under way. */
+  | { readonly state: 'without'; readonly because: string }
   | { readonly state: 'unknown'; readonly because: string };
 
 /** Where the bytes come from. */

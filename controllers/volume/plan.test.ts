@@ -86,6 +86,13 @@ const ROWS: readonly Row[] = [
     reason: 'ExpandWaits',
   },
   {
+    why: 'a disk that its VM stands still without is grown',
+    status: held,
+    facts: { ...holding, ...known(disk({ sizeBytes: GIB, publishedTo: ['h-1'] })), holder: { state: 'without', because: 'not told yet' } },
+    reason: 'Expanding',
+    steps: ['expand'],
+  },
+  {
     why: 'growth beyond the pool waits for room',
     status: there,
     facts: { ...known(disk({ sizeBytes: GIB })), pool: { ...pool, promisedBytes: 95 * GIB } },
@@ -311,6 +318,11 @@ describe('A claim', () => {
       stays: true,
     },
     { why: 'stays while the machine has the disk', more: { holder: { state: 'holds', power: 'stopped', canGrow: true } }, stays: true },
+    {
+      why: 'stays while its machine may still be given the disk',
+      more: { holder: { state: 'without', because: 'not told yet' } },
+      stays: true,
+    },
     { why: 'stays while nobody can tell', more: { holder: { state: 'unknown', because: 'silence' } }, stays: true },
     { why: 'falls when the detach was seen', more: { holder: { state: 'free' } }, stays: false },
   ] as const)('$why', ({ more, stays }) => {

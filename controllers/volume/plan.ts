@@ -63,7 +63,9 @@ function planGrowth({ spec, status }: Volume, { pool, holder }: VolumeFacts, see
   const waiting = (message: string): Conclusion => {
     return { status: 'False', reason: 'ExpandWaits', message, resizing: { reason: 'ExpandWaits', message } };
   };
-  if (status.claim === undefined || holder?.state === 'free' || (holder?.state === 'holds' && holder.power === 'stopped')) {
+  // Whoever is given it meanwhile is given it as it is then.
+  const stands = holder?.state === 'free' || holder?.state === 'without' || (holder?.state === 'holds' && holder.power === 'stopped');
+  if (status.claim === undefined || stands) {
     return { ...growing(`growing it ${wish}`), steps: [{ do: 'expand', sizeBytes }] };
   }
   if (holder?.state !== 'holds') return waiting(`nobody can tell whether ${vm} has it: it is not grown ${wish}`);

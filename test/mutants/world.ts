@@ -37,8 +37,8 @@ export const WORLD_MUTANTS: readonly Mutant[] = [
     file: LOSS,
     edits: [
       [
-        '  if (spec.outOfService?.bootId !== bootId) return undefined;\n',
-        "  if (silence !== undefined) return { bootId, evidence: 'OutOfService', message: 'it does not answer' };\n  if (spec.outOfService?.bootId !== bootId) return undefined;\n",
+        '  if (spec.outOfService?.bootId !== bootId) return leaseFence(host, facts, before);\n',
+        "  if (silence !== undefined) return { bootId, evidence: 'OutOfService', message: 'it does not answer' };\n  if (spec.outOfService?.bootId !== bootId) return leaseFence(host, facts, before);\n",
       ],
     ],
     prey: ['host-silence', 'driver-restart'],
