@@ -304,6 +304,61 @@ describe('The ledger', () => {
     expect(woken).toEqual(['web']);
     expect(decide(ledger, vm)).toBe('h-1');
   });
+
+  test('wakes all of a kind that have room once nothing keeps them off, one after another, and no more', () => {
+    const { world, ledger, woken } = small();
+    for (const name of ['h-0', 'h-1']) world.hosts.put(hostObject(name, { pod: 'p-0' }));
+    world.machines.put(on('h-0', 'db', { cpus: 1, placement: { zone: 'z-0', antiAffinity: [apart('Pod', 'web')] } }, { app: 'db' }));
+    world.machines.put(on('h-0', 'rest', { cpus: 15 }));
+    const webs = [1, 2, 3, 4].map((index) => unplaced(`web-${index}`, { cpus: 5 }, { app: 'web' }, index));
+    for (const vm of webs) {
+      world.machines.put(vm);
+      expect(decide(ledger, vm)).toBeUndefined();
+    }
+    world.machines.drop({ namespace: 'default', name: 'db' });
+    // Each is decided about as it is woken, and wakes the next by that.
+    for (const name of woken) {
+      const vm = webs.find(({ metadata }) => metadata.name === name);
+      if (vm !== undefined) expect(decide(ledger, vm)).toBe('h-1');
+    }
+    expect(woken).toEqual(['web-1', 'web-2', 'web-3']);
+  });
+
+  test.each([
+    { how: 'is gone', drops: true },
+    { how: 'asks for no host any more', drops: false },
+  ])('goes on with the next of a kind where the one that was woken $how', ({ drops }) => {
+    const { world, ledger, woken } = small();
+    for (const name of ['h-0', 'h-1', 'h-2']) world.hosts.put(hostObject(name, { pod: 'p-0' }));
+    world.machines.put(on('h-0', 'db', { cpus: 1, placement: { zone: 'z-0', antiAffinity: [apart('Pod', 'web')] } }, { app: 'db' }));
+    world.machines.put(on('h-0', 'rest', { cpus: 15 }));
+    const webs = [1, 2, 3].map((index) => unplaced(`web-${index}`, { cpus: 16 }, { app: 'web' }, index));
+    for (const vm of webs) {
+      world.machines.put(vm);
+      decide(ledger, vm);
+    }
+    const [first, ...others] = webs;
+    world.machines.drop({ namespace: 'default', name: 'db' });
+    expect(woken).toEqual(['web-1']);
+    if (drops) world.machines.drop({ namespace: 'default', name: 'web-1' });
+    else if (first !== undefined) ledger.decided(first, { epoch: 0 });
+    expect(woken).toEqual(['web-1', 'web-2', 'web-3']);
+    expect(others.map((vm) => decide(ledger, vm)).sort()).toEqual(['h-1', 'h-2']);
+  });
+
+  test('a VM that went while it was decided about keeps no room from others', () => {
+    const { world, ledger, woken } = small();
+    world.hosts.put(hostObject('h-0', { pod: 'p-0' }));
+    world.machines.put(on('h-0', 'there', { cpus: 16 }));
+    const [gone, other] = [unplaced('gone', { cpus: 16 }, {}, 1), unplaced('other', { cpus: 16 }, {}, 2)];
+    for (const vm of [gone, other]) world.machines.put(vm);
+    decide(ledger, other);
+    ledger.read(gone);
+    world.machines.drop({ namespace: 'default', name: 'gone' });
+    ledger.decided(gone, { epoch: 0, request: asked(gone) });
+    world.machines.drop({ namespace: 'default', name: 'there' });
+    expect(woken).toEqual(['other']);
+  });
 });
 
 describe('A room for verification', () => {

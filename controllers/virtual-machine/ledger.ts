@@ -16,7 +16,7 @@ import type { PlacedMachine, PlacementRequest, Room } from './schedule-facts.ts'
 import { filterOf } from './schedule-filter.ts';
 import { roomOf } from './schedule-room.ts';
 import { createWaitingList } from './waiting-list.ts';
-import type { WaitingList } from './waiting-list.ts';
+import type { Roused, Waiter, WaitingList } from './waiting-list.ts';
 import { candidateOf } from './world.ts';
 import type { World } from './world.ts';
 
@@ -202,8 +202,10 @@ function hear(state: State, vm: VirtualMachine): void {
 function forget(state: State, { metadata: { uid } }: VirtualMachine): void {
   state.heard.delete(uid);
   state.expected.delete(uid);
-  passOn(state, state.waiting.remove(uid));
+  const roused = state.waiting.remove(uid);
+  passOn(state, roused?.host);
   settle(state, uid);
+  next(state, roused);
 }
 
 function wake({ listeners }: State, key: ObjectKey): void {
@@ -238,11 +240,22 @@ function released(state: State, placed: PlacedMachine): void {
       request.placement.antiAffinity.some(
         ({ topology, mode, labelSelector }) => topology !== 'Host' && mode === 'Required' && selects(labelSelector, placed.labels),
       ) || placed.keepsOff.some(({ topology, labelSelector }) => topology !== 'Host' && selects(labelSelector, request.labels));
-    const { host } = apart ? schedule(request, zoneOf(state, zone).room) : {};
-    if (host === undefined) continue;
-    state.waiting.rouse(waiter, host);
-    wake(state, waiter.key);
+    if (apart) rouse(state, waiter);
   }
+}
+
+/** Wakes one for the host that it would have now, where there is one, wherever that is. */
+function rouse(state: State, waiter: Waiter): void {
+  const { host } = schedule(waiter.request, zoneOf(state, waiter.zone).room);
+  if (host === undefined) return;
+  state.waiting.rouse(waiter, host);
+  wake(state, waiter.key);
+}
+
+/** Wakes the next of the kind that this one was woken for: what set it free may have set free them all. */
+function next(state: State, roused: Roused | undefined): void {
+  const waiter = roused?.leads === undefined ? undefined : state.waiting.first(roused.leads);
+  if (waiter !== undefined) rouse(state, waiter);
 }
 
 /** Takes in what a host is to the scheduler now. */
@@ -284,16 +297,21 @@ function moveAll(state: State, { machines }: Slot): void {
 
 function decided(state: State, vm: VirtualMachine, { host, epoch, request }: Decision): void {
   const { uid, resourceVersion, creationTimestamp } = vm.metadata;
-  const wokenFor = state.waiting.remove(uid);
+  const roused = state.waiting.remove(uid);
   if (host !== undefined && epoch > (vm.status.placementEpoch ?? 0)) {
     const zone = vm.status.zone ?? vm.spec.placement.zone ?? '';
     const claim = { placed: placedOn(vm, host), zone, version: BigInt(resourceVersion), verified: false, heard: false };
     state.expected.set(uid, { epoch, claim });
     settle(state, uid);
   }
-  if (wokenFor !== host) passOn(state, wokenFor);
-  if (host !== undefined || request === undefined) return;
-  state.waiting.add({ key: keyOf(vm), zone: vm.status.zone ?? vm.spec.placement.zone ?? '', age: `${creationTimestamp} ${uid}`, request });
+  if (roused?.host !== host) passOn(state, roused?.host);
+  // One that the view shows no more would stay on the list for ever; one that it does not show yet is looked at once more when it does.
+  const isShown = state.world.machines.get(keyOf(vm))?.metadata.uid === uid;
+  if (host === undefined && request !== undefined && isShown) {
+    const zone = vm.status.zone ?? vm.spec.placement.zone ?? '';
+    state.waiting.add({ key: keyOf(vm), zone, age: `${creationTimestamp} ${uid}`, request });
+  }
+  next(state, roused);
 }
 
 /** The host of a VM, with those claims of others that count. */

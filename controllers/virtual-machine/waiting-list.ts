@@ -10,11 +10,18 @@ export interface Waiter {
   readonly request: PlacementRequest;
 }
 
+/** What a VM was woken for. */
+export interface Roused {
+  readonly host: string;
+  /** It was woken for all of its kind: where it has a place, the next may have one too. */
+  readonly leads?: string;
+}
+
 /** VMs that wait for room, oldest first. One that was woken is not woken again until it says how that went. */
 export interface WaitingList {
   add(waiter: Waiter): void;
-  /** Takes a VM off the list; returns the host that it was woken for, if it was. */
-  remove(uid: string): string | undefined;
+  /** Takes a VM off the list; returns what it was woken for, if it was. */
+  remove(uid: string): Roused | undefined;
   /** Wakes as many as a host has room for, oldest first, of those that it fits; VMs of one kind are asked about once. */
   wake(
     host: { readonly name: string; readonly zone: string; readonly free: Size },
@@ -22,7 +29,9 @@ export interface WaitingList {
   ): readonly Waiter[];
   /** The oldest of each kind that waits and was not woken. */
   kinds(): Iterable<Waiter>;
-  /** Wakes this one for a host. */
+  /** The oldest of a kind that waits and was not woken. */
+  first(kind: string): Waiter | undefined;
+  /** Wakes this one for a host, and for all of its kind. */
   rouse(waiter: Waiter, host: string): void;
 }
 
@@ -35,7 +44,7 @@ interface Line {
 interface Known {
   readonly waiter: Waiter;
   readonly line: Line;
-  wokenFor?: string;
+  roused?: Roused;
 }
 
 function kindOf({ zone, request: { uid: _uid, ...asked } }: Waiter): string {
@@ -82,25 +91,26 @@ export function createWaitingList(): WaitingList {
   /** Who was woken for a host and has not said yet whether it takes it. */
   const roused = new Map<string, Set<Waiter>>();
 
-  function remove(uid: string): string | undefined {
+  function remove(uid: string): Roused | undefined {
     const one = known.get(uid);
     if (one === undefined) return undefined;
     known.delete(uid);
-    if (one.wokenFor === undefined) {
+    if (one.roused === undefined) {
       stepOut(lines, one);
       return undefined;
     }
-    const others = roused.get(one.wokenFor);
+    const { host } = one.roused;
+    const others = roused.get(host);
     others?.delete(one.waiter);
-    if (others?.size === 0) roused.delete(one.wokenFor);
-    return one.wokenFor;
+    if (others?.size === 0) roused.delete(host);
+    return one.roused;
   }
 
-  function rouse({ request: { uid } }: Waiter, host: string): void {
+  function rouse({ request: { uid } }: Waiter, host: string, leads: boolean): void {
     const one = known.get(uid);
     if (one === undefined) return;
     stepOut(lines, one);
-    one.wokenFor = host;
+    one.roused = { host, ...(leads && { leads: one.line.kind }) };
     roused.set(host, (roused.get(host) ?? new Set()).add(one.waiter));
   }
 
@@ -123,7 +133,7 @@ export function createWaitingList(): WaitingList {
       const woken: Waiter[] = [];
       for (let next = oldestOf(open, left); next !== undefined; next = oldestOf(open, left)) {
         woken.push(next);
-        rouse(next, name);
+        rouse(next, name, false);
         left = without(left, next.request);
       }
       return woken;
@@ -131,6 +141,7 @@ export function createWaitingList(): WaitingList {
     *kinds() {
       for (const { waiters } of lines.values()) yield* waiters.slice(0, 1);
     },
-    rouse,
+    first: (kind) => lines.get(kind)?.waiters[0],
+    rouse: (waiter, host) => rouse(waiter, host, true),
   };
 }
