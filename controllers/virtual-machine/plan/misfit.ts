@@ -15,7 +15,8 @@ export function misfitOf(
 ): string | undefined {
   if (host === undefined || beside === undefined) return undefined;
   // As if it took new work: only what the VM itself asks for counts.
-  const open = { ...host.candidate, ready: true, deleting: false, maintenance: false, allocation: 'Enabled' } as const;
+  const { full: _full, ...candidate } = host.candidate;
+  const open = { ...candidate, ready: true, deleting: false, maintenance: false, allocation: 'Enabled' } as const;
   const request = { ...requestOf(vm, disks), capabilities: [] };
   const there = { ...beside, hosts: [open] };
   const cause = filterOf(request, there, there.neighboursOf(request))(0);

@@ -48,6 +48,19 @@ const ROWS: readonly Row[] = [
     why: 'a VM leaves another that it must be kept apart from',
     ...{ spec: apart, status: started, facts: { ...stopped('requested'), ...beside([twin]) }, ...MOVES },
   },
+  {
+    why: 'that its host is nearly full keeps no VM where it should not be',
+    spec: elsewhere,
+    status: started,
+    facts: { ...stopped('requested'), host: { ...host, candidate: { ...candidate, full: true } } },
+    ...MOVES,
+  },
+  {
+    why: 'a VM that fits stays on a host that is nearly full',
+    status: started,
+    facts: { ...stopped('requested'), host: { ...host, candidate: { ...candidate, full: true } } },
+    ...{ stage: 'Stopped', reason: 'Starting', steps: ['ensure-machine', 'start-machine'] },
+  },
   { why: 'it follows its volumes', status: started, facts: { ...stopped('requested'), disks: [far] }, ...MOVES },
   {
     why: 'a start that was asked for and finds no room goes elsewhere',
