@@ -14,8 +14,10 @@ import type { KindDefinition } from '../apis/meta/kind.ts';
 import { apiVersionOf } from '../apis/meta/kind.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
 import { StoragePoolKind } from '../apis/storage/v1alpha1/storage-pool/kind.ts';
+import { StoragePoolFields } from '../apis/storage/v1alpha1/storage-pool/schema.ts';
 import type { StoragePool } from '../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../apis/storage/v1alpha1/volume/kind.ts';
+import { VolumeFields } from '../apis/storage/v1alpha1/volume/schema.ts';
 import type { Volume } from '../apis/storage/v1alpha1/volume/schema.ts';
 import { indexView, type ViewIndex } from '../client/view-index.ts';
 import { createManualView, type ManualView } from './manual-view.ts';
@@ -101,6 +103,24 @@ export function machineObject(name: string, spec: object = {}, status: object = 
   const fields = VirtualMachineFields.parse({ spec: { cpus: 2, memory: '4Gi', ...spec }, status: { conditions: [], ...status } });
   return { ...head, metadata: { ...head.metadata, namespace: 'default' }, ...fields };
 }
+
+/** A pool of the sim driver, changed by what a test says. */
+export function poolObject(name: string, spec: object, status: object = {}, about: About = {}): StoragePool {
+  const fields = StoragePoolFields.parse({ spec: { driver: { name: 'sim' }, ...spec }, status: { conditions: [], ...status } });
+  return { ...headOf(StoragePoolKind, name, about), ...fields };
+}
+
+/** A volume of 10Gi in the namespace `default`, changed by what a test says. */
+export function volumeObject(name: string, spec: object = {}, status: object = {}, about: About = {}): Volume {
+  const head = headOf(VolumeKind, name, about);
+  const fields = VolumeFields.parse({ spec: { size: '10Gi', ...spec }, status: { conditions: [], ...status } });
+  return { ...head, metadata: { ...head.metadata, namespace: 'default' }, ...fields };
+}
+
+/** The condition that says how all of an object is. */
+export const readyAs = (status: 'True' | 'False' | 'Unknown', reason: string) => {
+  return { type: 'Ready', status, reason, message: '', lastTransitionTime: NOW };
+};
 
 /** The condition that says how far a VM's claim is. */
 export const scheduled = (status: 'True' | 'False' | 'Unknown') => {

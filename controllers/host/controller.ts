@@ -304,6 +304,15 @@ function triggersOf(world: World): readonly Trigger[] {
       }),
       keysOf: besidesSilent,
     },
+    // Of two objects for one machine the older one counts: that it comes, goes or is another machine now decides about the younger.
+    {
+      kind: HostKind,
+      matters: changedIn((object) => (object as unknown as Host).status.hostId),
+      keysOf({ metadata, status }) {
+        const { hostId = '' } = status as Host['status'];
+        return world.hostsById.of(hostId).flatMap((host) => (host.metadata.uid === metadata.uid ? [] : [keyOf(host)]));
+      },
+    },
     {
       kind: StoragePoolKind,
       afterMs: SUMMARY_MS,

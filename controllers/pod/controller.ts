@@ -36,7 +36,13 @@ interface World {
 }
 
 /** What counts of a host in the summary. */
-const whatItOffers = (host: Host): unknown => [host.status.capacity, host.status.allocatable, readyOf(host)];
+const whatItOffers = (host: Host): unknown => {
+  const ready = readyOf(host);
+  return [host.status.capacity, host.status.allocatable, ready?.status, ready?.reason];
+};
+
+/** What counts of a pool in the summary. */
+const whatItHolds = ({ status }: StoragePool): unknown => [status.capacity, status.provisioned];
 
 const readyOf = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Ready');
 
@@ -110,7 +116,12 @@ export function podController({ views }: { readonly views: Views }): Controller<
         matters: changedIn((object) => whatItOffers(object as unknown as Host)),
         keysOf: (object) => [{ name: (object as unknown as Host).spec.pod }],
       },
-      { kind: StoragePoolKind, afterMs: SUMMARY_MS, keysOf: (object) => podOfPool(world, object as unknown as StoragePool) },
+      {
+        kind: StoragePoolKind,
+        afterMs: SUMMARY_MS,
+        matters: changedIn((object) => whatItHolds(object as unknown as StoragePool)),
+        keysOf: (object) => podOfPool(world, object as unknown as StoragePool),
+      },
       {
         kind: VirtualMachineKind,
         afterMs: SUMMARY_MS,

@@ -3,7 +3,7 @@ import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import type { Log } from '../../apis/meta/log.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { keyOf, type Client, type ObjectKey } from '../../client/client.ts';
+import { keyOf, type Client } from '../../client/client.ts';
 import type { Recorder } from '../../client/recorder.ts';
 import { cacheKey } from '../../client/reflector.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
@@ -16,7 +16,7 @@ import { reconcile, type RoundEnd } from './reconcile.ts';
 import { childLog } from './round-log.ts';
 import type { Settings } from './settings.ts';
 import type { ServiceView } from './switchboard.ts';
-import { SUMMARY_MS } from './trigger.ts';
+import { SUMMARY_MS, wokenBy } from './trigger.ts';
 import { failed, RESYNC_MS, silenced, verdictOf, waiting } from './verdict.ts';
 import type { Visit } from './visit.ts';
 
@@ -225,13 +225,9 @@ function listen(room: Room, { views }: ShardOptions): readonly (() => void)[] {
   });
   const others = controller.triggers.map((trigger) =>
     views.of(trigger.kind).onChange((change) => {
-      if (trigger.matters?.(change) === false) return;
-      const { old, object } = change;
-      const keys = new Map<string, ObjectKey>();
-      for (const one of [old, object]) if (one !== undefined) for (const key of trigger.keysOf(one)) keys.set(cacheKey(key), key);
       // What somebody declared anew may cure what a driver refused.
-      const declared = old?.metadata.generation !== object?.metadata.generation;
-      for (const [text, key] of keys) {
+      const declared = change.old?.metadata.generation !== change.object?.metadata.generation;
+      for (const [text, key] of wokenBy(trigger, change)) {
         const dependent = declared ? views.of(controller.kind).get(key) : undefined;
         if (dependent !== undefined) forget(refusals, dependent);
         if (trigger.afterMs === undefined) queue.add(text, PRIORITY.change);

@@ -1,8 +1,19 @@
 import type { ApiObject } from '../../apis/meta/object.ts';
+import type { ObjectKey } from '../../client/client.ts';
+import { cacheKey } from '../../client/reflector.ts';
 import type { ViewChange } from '../../client/view.ts';
+import type { Trigger } from './controller.ts';
 
 /** How long news of what is only summed up may wait. */
 export const SUMMARY_MS = 100;
+
+/** What a change of another object makes worth a look, as it was and as it is, by cache key; nothing where it does not matter. */
+export function wokenBy(trigger: Trigger, change: ViewChange<ApiObject>): ReadonlyMap<string, ObjectKey> {
+  const keys = new Map<string, ObjectKey>();
+  if (trigger.matters?.(change) === false) return keys;
+  for (const one of [change.old, change.object]) if (one !== undefined) for (const key of trigger.keysOf(one)) keys.set(cacheKey(key), key);
+  return keys;
+}
 
 /** Whether a change is more than one of status: an object came, goes, is gone, or was declared or labelled anew. */
 export function declaredAnew({ old, object }: ViewChange<ApiObject>): boolean {

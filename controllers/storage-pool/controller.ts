@@ -16,7 +16,7 @@ import type { Client, ObjectKey } from '../../client/client.ts';
 import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
-import type { Controller, Round, Views } from '../runtime/controller.ts';
+import type { Controller, Round, Trigger, Views } from '../runtime/controller.ts';
 import { orphansOf } from '../runtime/orphans.ts';
 import { ask, changing, endpointOf, looking, openEndpoint, serviceOf } from '../runtime/device.ts';
 import type { Planned } from '../runtime/plan.ts';
@@ -40,6 +40,10 @@ interface World {
   /** By the pool that they are in, or name. */
   readonly volumesByPool: ViewIndex<Volume>;
   readonly volumesByUid: ViewIndex<Volume>;
+  /** By what their scope names, as `zone NAME`, `pod NAME` or `host NAME`. */
+  readonly poolsByScope: ViewIndex<StoragePool>;
+  readonly podsByZone: ViewIndex<Pod>;
+  readonly hostsByPod: ViewIndex<Host>;
 }
 
 /** The zone that a pool is in; undefined while something between is missing. */
@@ -108,46 +112,64 @@ async function take({ sessions }: Parts, step: StoragePoolStep, pool: StoragePoo
   await disks.unpublish(context, { uid, hostId: step.hostId }, signal);
 }
 
+function worldOf(views: Views): World {
+  const pods = views.of<Pod>(PodKind);
+  const hosts = views.of<Host>(HostKind);
+  const pools = views.of<StoragePool>(StoragePoolKind);
+  const volumes = views.of<Volume>(VolumeKind);
+  return {
+    ...{ zones: views.of<Zone>(ZoneKind), pods, hosts, pools, volumes },
+    volumesByPool: indexView(volumes, ({ spec, status }) => [status.pool ?? spec.storagePool]),
+    volumesByUid: indexView(volumes, ({ metadata }) => [metadata.uid]),
+    poolsByScope: indexView(pools, ({ spec }) => Object.entries(spec.scope).map(([kind, name]) => `${kind} ${name}`)),
+    podsByZone: indexView(pods, ({ spec }) => [spec.zone]),
+    hostsByPod: indexView(hosts, ({ spec }) => [spec.pod]),
+  };
+}
+
+/** Pools that a change of another object may matter to: of what they are in, also what that is in. */
+function triggersOf({ poolsByScope, podsByZone, hostsByPod }: World): readonly Trigger[] {
+  const onHost = (host: string): readonly ObjectKey[] => poolsByScope.of(`host ${host}`).map(keyOf);
+  const inPod = (pod: string): readonly ObjectKey[] => [
+    ...poolsByScope.of(`pod ${pod}`).map(keyOf),
+    ...hostsByPod.of(pod).flatMap(({ metadata }) => onHost(metadata.name)),
+  ];
+  const inZone = (zone: string): readonly ObjectKey[] => [
+    ...poolsByScope.of(`zone ${zone}`).map(keyOf),
+    ...podsByZone.of(zone).flatMap(({ metadata }) => inPod(metadata.name)),
+  ];
+  return [
+    { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => inZone(metadata.name) },
+    { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inPod(metadata.name) },
+    { kind: HostKind, matters: declaredAnew, keysOf: ({ metadata }) => onHost(metadata.name) },
+    {
+      kind: VolumeKind,
+      afterMs: SUMMARY_MS,
+      matters: changedIn((object) => {
+        const { pool, size, volumeId } = (object as unknown as Volume).status;
+        return [pool, size, volumeId];
+      }),
+      keysOf(object) {
+        const { spec, status } = object as unknown as Volume;
+        const name = status.pool ?? spec.storagePool;
+        return name === undefined ? [] : [{ name }];
+      },
+    },
+  ];
+}
+
 /** Says what storage pools hold and how they are, and keeps a pool until no volume is in it; touches no disk but orphans that a person gave up. */
 export function storagePoolController({
   views,
   client,
   sessions,
 }: StoragePoolControllerOptions): Controller<StoragePool, StoragePoolFacts, StoragePoolStep, Planned<StoragePool['status']>> {
-  const volumes = views.of<Volume>(VolumeKind);
-  const world: World = {
-    ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts: views.of<Host>(HostKind) },
-    ...{ pools: views.of<StoragePool>(StoragePoolKind), volumes },
-    volumesByPool: indexView(volumes, ({ spec, status }) => [status.pool ?? spec.storagePool]),
-    volumesByUid: indexView(volumes, ({ metadata }) => [metadata.uid]),
-  };
+  const world = worldOf(views);
   const parts: Parts = { world, client, sessions };
-  const inScope = (fits: (scope: StoragePool['spec']['scope']) => boolean): readonly ObjectKey[] =>
-    world.pools
-      .list()
-      .filter(({ spec }) => fits(spec.scope))
-      .map(keyOf);
-  const ofVolume = ({ spec, status }: Volume): readonly ObjectKey[] => {
-    const name = status.pool ?? spec.storagePool;
-    return name === undefined ? [] : [{ name }];
-  };
   return {
     kind: StoragePoolKind,
     finalizer: 'storage.lenticular.dev/pool',
-    triggers: [
-      { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ zone }) => zone === metadata.name) },
-      { kind: PodKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ pod }) => pod === metadata.name) },
-      { kind: HostKind, matters: declaredAnew, keysOf: ({ metadata }) => inScope(({ host }) => host === metadata.name) },
-      {
-        kind: VolumeKind,
-        afterMs: SUMMARY_MS,
-        matters: changedIn((object) => {
-          const { pool, size, volumeId } = (object as unknown as Volume).status;
-          return [pool, size, volumeId];
-        }),
-        keysOf: (object) => ofVolume(object as unknown as Volume),
-      },
-    ],
+    triggers: triggersOf(world),
     shardOf: (pool) => zoneOf(world, pool) ?? 'global',
     endpointOf,
     observe: (pool, round, signal) => observe(parts, pool, round, signal),

@@ -40,7 +40,13 @@ export function triggersOf({ machines, machinesOn, volumes }: World): readonly T
         const { status } = object as unknown as Volume;
         return { ...status, conditions: status.conditions.filter(({ type }) => type !== 'Attached') };
       }),
-      keysOf: ({ metadata }) => listing.of(cacheKey(metadata)).map(keyOf),
+      keysOf(object) {
+        const { metadata, status } = object as unknown as Volume;
+        const { claim } = status;
+        // Whom it was granted to may not list it any more: then its host is to hear of that.
+        const holder = claim === undefined ? [] : [{ namespace: metadata.namespace ?? '', name: claim.virtualMachine }];
+        return [...listing.of(cacheKey(metadata)).map(keyOf), ...holder];
+      },
     },
     {
       kind: HostKind,

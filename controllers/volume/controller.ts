@@ -1,23 +1,12 @@
-import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
-import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import { fenceOver } from '../../apis/infra/v1alpha1/host/fence.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
-import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
-import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
-import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
 import { VolumeKind } from '../../apis/storage/v1alpha1/volume/kind.ts';
 import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
-import { keyOf } from '../../client/client.ts';
-import type { Client, ObjectKey } from '../../client/client.ts';
-import { cacheKey } from '../../client/reflector.ts';
-import { indexView } from '../../client/view-index.ts';
-import type { ViewChange } from '../../client/view.ts';
-import { bytesOf } from '../../apis/meta/quantity.ts';
-import { changedIn, declaredAnew, states } from '../runtime/trigger.ts';
+import type { Client } from '../../client/client.ts';
 import type { DiskService, Operation } from '../../drivers/contract/disk.ts';
 import type { Disk } from '../../drivers/contract/disk.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
@@ -29,6 +18,7 @@ import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from '.
 import { planVolume } from './plan.ts';
 import { adopterOf, claimHolds, clonedBy, hasHeard, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
 import type { World } from './world.ts';
+import { triggersOf } from './triggers.ts';
 
 export interface VolumeControllerOptions {
   readonly views: Views;
@@ -196,66 +186,6 @@ async function take({ world, sessions }: Parts, step: VolumeStep, volume: Volume
   await perform(step, session, volume, round, signal);
 }
 
-/** No pool has this name. */
-const ANY_POOL = '*';
-
-/** What of a pool its volumes act on; how much is promised of it is summed up from the volumes themselves. */
-function capacityAndStates(object: ApiObject): unknown {
-  const pool = object as unknown as StoragePool;
-  return [pool.status.capacity, states(pool)];
-}
-
-/** What of a host may end a claim: who answers, what proves it dead, and what is there of VMs that are gone. */
-function whatHolds(object: ApiObject): unknown {
-  const host = object as unknown as Host;
-  const { hostId, fence, unmanaged } = host.status;
-  return [hostId, fence, unmanaged, states(host)];
-}
-
-/** What of a VM may begin or end a claim, and that its work has come to an end: then its machine holds other disks. */
-function placeAndReady(object: ApiObject): unknown {
-  const { status } = object as unknown as VirtualMachine;
-  const of = (wanted: string) => status.conditions.find(({ type }) => type === wanted);
-  const ready = of('Ready');
-  // With when it became so, and for what: a view that is listed anew has not seen that there was work in between.
-  return [status.host, status.placementEpoch, of('Scheduled')?.status, ready?.status, ready?.lastTransitionTime, ready?.observedGeneration];
-}
-
-/** Whether less of a pool is promised than before: what waits for room may have it. */
-function isFreed({ old, object }: ViewChange<ApiObject>): boolean {
-  const promisedOf = (pool: ApiObject): number => bytesOf((pool as unknown as StoragePool).status.provisioned ?? 0);
-  return old !== undefined && object !== undefined && promisedOf(object) < promisedOf(old);
-}
-
-/** Volumes that a change of another object may matter to. */
-function dependents(
-  world: World,
-): Record<'ofPool' | 'waitingFor' | 'ofHost' | 'ofMachine' | 'ofVolume' | 'waiting', (object: ApiObject) => readonly ObjectKey[]> {
-  const those = (fits: (volume: Volume) => boolean): readonly ObjectKey[] => world.volumes.list().filter(fits).map(keyOf);
-  const inPool = indexView(world.volumes, ({ spec, status }) => [status.pool ?? spec.storagePool ?? ANY_POOL]);
-  const heldOn = indexView(world.volumes, ({ status }) => [status.claim?.host]);
-  const heldBy = indexView(world.volumes, ({ status }) => [status.claim?.uid]);
-  const isReady = ({ status }: Volume): boolean => status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
-  return {
-    ofPool: ({ metadata: { name } }) => [...inPool.of(name), ...inPool.of(ANY_POOL)].map(keyOf),
-    waitingFor: ({ metadata: { name } }) => [...inPool.of(name), ...inPool.of(ANY_POOL)].filter((volume) => !isReady(volume)).map(keyOf),
-    ofHost: ({ metadata: { name } }) => heldOn.of(name).map(keyOf),
-    ofMachine: (object) => {
-      const { metadata, spec } = object as unknown as VirtualMachine;
-      const listed = spec.disks.map(({ volume }) => ({ namespace: metadata.namespace ?? '', name: volume }));
-      return [...listed.filter((key) => world.volumes.get(key) !== undefined), ...heldBy.of(metadata.uid).map(keyOf)];
-    },
-    ofVolume: (object) => {
-      const { metadata, spec } = object as unknown as Volume;
-      const from = spec.source?.volume;
-      const source = from === undefined ? [] : [{ namespace: metadata.namespace ?? '', name: from }];
-      const fed = world.volumesBySource.of(cacheKey(metadata)).filter(({ status }) => status.volumeId === undefined);
-      return [...source, ...fed.map(keyOf)];
-    },
-    waiting: () => those((volume) => !isReady(volume)),
-  };
-}
-
 /** Creates, grows, grants and deletes volumes. */
 export function volumeController({
   views,
@@ -264,19 +194,10 @@ export function volumeController({
 }: VolumeControllerOptions): Controller<Volume, VolumeFacts, VolumeStep, VolumeStatus> {
   const world = worldOf(views);
   const parts: Parts = { world, client, sessions };
-  const { ofPool, waitingFor, ofHost, ofMachine, ofVolume, waiting } = dependents(world);
   return {
     kind: VolumeKind,
     finalizer: 'storage.lenticular.dev/disk',
-    triggers: [
-      { kind: StoragePoolKind, matters: changedIn(capacityAndStates), keysOf: ofPool },
-      { kind: StoragePoolKind, matters: isFreed, keysOf: waitingFor },
-      { kind: HostKind, matters: changedIn(whatHolds), keysOf: ofHost },
-      { kind: VirtualMachineKind, matters: changedIn(placeAndReady), keysOf: ofMachine },
-      { kind: VolumeKind, keysOf: ofVolume },
-      { kind: ZoneKind, matters: declaredAnew, keysOf: waiting },
-      { kind: PodKind, matters: declaredAnew, keysOf: waiting },
-    ],
+    triggers: triggersOf(world),
     shardOf: (volume) => shardOf(world, volume),
     endpointOf({ spec, status }) {
       const pool = world.pools.get({ name: status.pool ?? spec.storagePool ?? '' });

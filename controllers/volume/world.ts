@@ -87,7 +87,8 @@ function isVerified(volume: Volume): boolean {
   return volumeId !== undefined || operation !== undefined || ['Creating', 'Adopting'].includes(conditionOf(volume, 'Ready')?.reason ?? '');
 }
 
-const promisedTo = ({ spec, status }: Volume): number => Math.max(bytesOf(spec.size), bytesOf(status.size ?? 0));
+/** Bytes that its pool promises to a volume. */
+export const promisedTo = ({ spec, status }: Volume): number => Math.max(bytesOf(spec.size), bytesOf(status.size ?? 0));
 
 /** Bytes promised to the volumes of a pool that come before this one: of two claims that do not fit, the later one sees the earlier. */
 function promisedBefore({ promised, claiming, volumes }: World, { metadata, status }: Volume, pool: string): number {

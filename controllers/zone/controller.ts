@@ -41,7 +41,13 @@ interface World {
 }
 
 /** What counts of a host in the summary. */
-const whatItOffers = (host: Host): unknown => [host.status.capacity, host.status.allocatable, readyOf(host)];
+const whatItOffers = (host: Host): unknown => {
+  const ready = readyOf(host);
+  return [host.status.capacity, host.status.allocatable, ready?.status, ready?.reason];
+};
+
+/** What counts of a pool in the summary. */
+const whatItHolds = ({ status }: StoragePool): unknown => [status.capacity, status.provisioned];
 
 const readyOf = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Ready');
 
@@ -127,7 +133,12 @@ export function zoneController({ views, identity }: ZoneControllerOptions): Cont
         matters: changedIn((object) => whatItOffers(object as unknown as Host)),
         keysOf: (object) => key(zoneOfPod(world, (object as unknown as Host).spec.pod)),
       },
-      { kind: StoragePoolKind, afterMs: SUMMARY_MS, keysOf: (object) => key(zoneOfPool(world, object as unknown as StoragePool)) },
+      {
+        kind: StoragePoolKind,
+        afterMs: SUMMARY_MS,
+        matters: changedIn((object) => whatItHolds(object as unknown as StoragePool)),
+        keysOf: (object) => key(zoneOfPool(world, object as unknown as StoragePool)),
+      },
       {
         kind: VirtualMachineKind,
         afterMs: SUMMARY_MS,
