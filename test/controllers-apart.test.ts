@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { eventually, launch, run, serving, type Outcome, type Running } from './cloud.ts';
 import { pathOf, requires } from './prerequisites.ts';
 
@@ -51,15 +53,24 @@ requires('kubectl')('controllers in processes of their own', () => {
     const { items } = JSON.parse(leases.stdout) as {
       readonly items: readonly { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } }[];
     };
-    const addresses = items.flatMap(({ metadata }) => metadata.annotations?.['ops.lenticular.dev/endpoint'] ?? []);
-    expect(addresses).toHaveLength(2);
+    const places = items.flatMap(({ metadata: { annotations = {} } }) => {
+      const { 'ops.lenticular.dev/endpoint': address, 'ops.lenticular.dev/endpoint-ca': ca } = annotations;
+      return address === undefined || ca === undefined ? [] : [{ address, ca }];
+    });
+    expect(places).toHaveLength(2);
+    const [{ address, ca } = { address: '', ca: '' }] = places;
     const token = (await readFile(join(folder, 'pki', 'endpoint.token'), 'utf8')).trim();
     expect(((await stat(join(folder, 'pki', 'endpoint.token'))).mode & 0o777).toString(8)).toBe('600');
-    const asked = async (path: string, ...words: readonly string[]): Promise<string> =>
-      (await run('curl', ['-ks', '-w', ' %{http_code}', ...words, `${addresses[0] ?? ''}${path}`])).stdout;
+    const asked = (path: string, bearer?: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` };
+        get(`${address}${path}`, { ca, headers, agent: false }, (response) => {
+          text(response).then((body) => resolve(`${body} ${String(response.statusCode)}`), reject);
+        }).on('error', reject);
+      });
     expect(await asked('/queues')).toMatch(/401$/);
-    expect(await asked('/queues', '-H', `Authorization: Bearer ${'x'.repeat(43)}`)).toMatch(/401$/);
-    expect(await asked('/metrics', '-H', `Authorization: Bearer ${token}`)).toMatch(/lenticular_queue_depth.* 200$/s);
+    expect(await asked('/queues', 'x'.repeat(43))).toMatch(/401$/);
+    expect(await asked('/metrics', token)).toMatch(/lenticular_queue_depth.* 200$/s);
     expect(leases.stdout).not.toContain(token);
     for (const { output } of controllers) expect(output).not.toContain(token);
   });

@@ -2,10 +2,10 @@ import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CATALOG } from '../../apis/catalog.ts';
 import type { Metric } from '../../apis/meta/metrics.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
 import type { Transport } from '../../apis/meta/request.ts';
 import { createClient } from '../../client/api-client.ts';
 import { QueueKind } from '../../apis/ops/v1alpha1/queue/kind.ts';
+import type { Queue } from '../../apis/ops/v1alpha1/queue/schema.ts';
 import { tokenAuthenticator } from '../../server/http/authenticate.ts';
 import { ensureTls, ensureToken } from '../../server/http/credentials.ts';
 import { writeKubeconfig } from '../../server/http/kubeconfig.ts';
@@ -22,7 +22,7 @@ import { openapiRoutes } from '../../server/verbs/openapi.ts';
 import { projectVersion } from '../version.ts';
 import { ADMIN, CONTROLLERS } from './callers.ts';
 import { endpointToken } from './endpoint.ts';
-import { remoteQueues } from './remote-queues.ts';
+import { lastLed, remoteQueues } from './remote-queues.ts';
 import { systemClock } from '../clock.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { createLog, type LogLevel, type Logger } from './log.ts';
@@ -53,7 +53,7 @@ export interface RunningApi {
 
 /** What the controllers of this process show; absent where they run elsewhere. */
 export interface LocalControllers {
-  readonly queues: () => readonly ApiObject[];
+  readonly queues: () => readonly Queue[];
   readonly metrics: () => readonly Metric[];
 }
 
@@ -163,7 +163,7 @@ function runApi(
   const client = createClient({ transport: asControllers, caller: CONTROLLERS, userAgent: `lenticular-apiserver/${release}` });
   const queues = async (stop: AbortSignal): Promise<Computation> => {
     const { objects, warnings } = await remoteQueues(client, endpointToken(controllersToken), stop);
-    return { objects: [...(local?.queues() ?? []), ...objects], warnings };
+    return { objects: lastLed([...(local?.queues() ?? []), ...objects]), warnings };
   };
   const room = watchStoreRoom(store, { clock, log });
   const filled = (): Promise<void> => (api.ready() ? Promise.resolve() : Promise.reject(new Error('the watch cache is being filled')));

@@ -12,8 +12,9 @@ import { ENDPOINT, ENDPOINT_CA, QUEUES_PATH } from './endpoint.ts';
 const ANSWER_MS = 3_000;
 const MOST_BYTES = 16 * 1024 * 1024;
 
+// The name has the kind behind that of a shard, which alone may be as long as a name can be.
 const Metadata = z.strictObject({
-  name: z.string().max(253),
+  name: z.string().max(320),
   uid: z.string().max(400),
   resourceVersion: z.string().max(20),
   generation: z.int(),
@@ -39,7 +40,8 @@ interface Place {
 
 function placeOf({ metadata, spec }: Lease): Place | undefined {
   const { [ENDPOINT]: address = '', [ENDPOINT_CA]: ca } = metadata.annotations ?? {};
-  if (ca === undefined || !URL.canParse(address)) return undefined;
+  // With no authority at all the machine's own would do, and anybody has a certificate of theirs.
+  if (ca === undefined || ca === '' || !URL.canParse(address)) return undefined;
   const url = new URL(address);
   return url.protocol === 'https:' ? { holder: spec.holderIdentity ?? '', address: url, ca } : undefined;
 }
@@ -75,6 +77,17 @@ async function queuesAt(place: Place, token: string, signal: AbortSignal): Promi
     const why = error instanceof z.ZodError ? 'it says what no controllers say' : (error as Error).message;
     return { objects: [], warnings: [`the controllers ${place.holder} at ${place.address.host} cannot be asked what they lead: ${why}`] };
   }
+}
+
+/** Of queues that several processes say they lead, the one that was led last: the others have not heard yet that they lead no more. */
+export function lastLed(queues: readonly Queue[]): readonly Queue[] {
+  const found = new Map<string, Queue>();
+  for (const queue of queues) {
+    const { name } = queue.metadata;
+    const other = found.get(name);
+    if (other === undefined || other.status.epoch < queue.status.epoch) found.set(name, queue);
+  }
+  return [...found.values()];
 }
 
 /** Asks every process of controllers that says on its Lease where. */
