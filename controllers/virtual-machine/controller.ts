@@ -62,6 +62,12 @@ async function hostOf({ world, client }: Parts, { status }: VirtualMachine, sign
   return seen?.status.fence === undefined ? seen : client.get<Host>(HostKind, key, signal);
 }
 
+/** Whether the host of a VM is to be drained, by the API and not by a view, which may be old: a guest that runs is stopped for that. */
+async function isDrained({ client }: Parts, { status }: VirtualMachine, signal: AbortSignal): Promise<boolean> {
+  const host = await client.get<Host>(HostKind, { name: status.host ?? '' }, signal);
+  return host?.spec.maintenance === true;
+}
+
 const keyText = ({ namespace = '', name }: VirtualMachine['metadata']): string => `${namespace}/${name}`;
 
 /** Whether the machine that a VM takes in is there, and nobody's: what carries our tag is read anew, because on that it is taken away. */
@@ -173,7 +179,8 @@ async function observe(parts: Parts, vm: VirtualMachine, round: Round, signal: A
   const zone = zoneNameOf(vm);
   const exists = zone !== undefined && world.zones.get({ name: zone }) !== undefined;
   const [asked, disks] = await Promise.all([askHost(parts, vm, round, signal), diskFacts(world, client, vm, signal)]);
-  const evacuates = asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm);
+  const evacuates =
+    asked.host?.candidate.maintenance === true && mayLeave(vm) && isItsTurn(world, vm) && (await isDrained(parts, vm, signal));
   // What nobody can tell changes nothing of what is remembered.
   const relapses = asked.machine?.known === true ? crashes.see(vm, asked.machine.value) : undefined;
   const startInMs = startIn(parts, vm, { asked, disks, relapses });

@@ -106,4 +106,11 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
     edits: [['  if (host?.cleaning === true) {\n', '  if (host?.cleaning === true && steps.length > 9) {\n']],
     prey: ['out-of-service'],
   },
+  {
+    name: 'drains-by-the-view',
+    why: 'A VM is stopped for a maintenance that was taken back, because a view has not heard of that.',
+    file: 'controllers/virtual-machine/controller.ts',
+    edits: [[' && (await isDrained(parts, vm, signal));', ';']],
+    prey: ['maintenance-taken-back'],
+  },
 ];

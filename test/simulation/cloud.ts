@@ -125,7 +125,8 @@ async function runAll(parts: Parts, process: SimProcess, random: Random): Promis
   const sessions = createSessions({
     clock: base.clock,
     dial(name, _address, stop) {
-      const link = (to: Driver): Driver => driverLink(to, { wire, process, witness: watch.witness, sends: watch.sends });
+      const link = (to: Driver): Driver =>
+        driverLink(to, { wire, process, witness: watch.witness, sends: watch.sends, looks: watch.looks });
       if (name === 'sim') return driver.dial(process, link, stop);
       throw new DriverError('INVALID_ARGUMENT', 'DRIVER_UNKNOWN', `there is no driver ${name}`);
     },

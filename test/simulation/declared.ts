@@ -15,7 +15,9 @@ export interface Declared {
   readonly vms: ReadonlyMap<string, DeclaredVm>;
   readonly volumes: ReadonlyMap<string, Volume>;
   readonly hosts: ReadonlyMap<string, Host>;
-  learn(write: Exclude<StoreWrite, { readonly do: 'compare' | 'remove' }>): void;
+  /** When each host was last to be drained, by uid; Infinity: it is. */
+  readonly drainedMs: ReadonlyMap<string, number>;
+  learn(write: Exclude<StoreWrite, { readonly do: 'compare' | 'remove' }>, nowMs: number): void;
 }
 
 const MACHINES = 'compute.lenticular.dev/virtualmachines/';
@@ -27,6 +29,7 @@ export function createDeclared(): Declared {
   const vms = new Map<string, DeclaredVm>();
   const volumes = new Map<string, Volume>();
   const hosts = new Map<string, Host>();
+  const drainedMs = new Map<string, number>();
   const learnVm = (vm: VirtualMachine): void => {
     const known = vms.get(vm.metadata.uid) ?? { specs: new Map<number, VirtualMachine['spec']>(), latest: vm };
     known.specs.set(vm.metadata.generation, vm.spec);
@@ -37,14 +40,18 @@ export function createDeclared(): Declared {
     vms,
     volumes,
     hosts,
-    learn({ key, value }) {
+    drainedMs,
+    learn({ key, value }, nowMs) {
       if (key.startsWith(MACHINES)) learnVm(JSON.parse(value) as VirtualMachine);
       else if (key.startsWith(VOLUMES)) {
         const volume = JSON.parse(value) as Volume;
         volumes.set(volume.metadata.uid, volume);
       } else if (key.startsWith(HOSTS)) {
         const host = JSON.parse(value) as Host;
-        hosts.set(host.metadata.uid, host);
+        const { uid } = host.metadata;
+        hosts.set(uid, host);
+        if (host.spec.maintenance) drainedMs.set(uid, Infinity);
+        else if (drainedMs.get(uid) === Infinity) drainedMs.set(uid, nowMs);
       }
     },
   };

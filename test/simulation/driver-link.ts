@@ -13,6 +13,8 @@ export interface Effect {
   readonly context: MutationContext;
   /** Of the machine or disk. */
   readonly uid: string;
+  /** Who sent it. */
+  readonly process: string;
 }
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
@@ -44,11 +46,13 @@ export interface DriverLinkOptions {
   /** Runs a mutating call, and looks at the world before and after. */
   readonly witness: (effect: Effect, run: () => Promise<unknown>) => Promise<unknown>;
   /** Told of each mutating call when it is sent; calls back when its caller has heard what became of it. */
-  readonly sends: (process: string, effect: Effect) => () => void;
+  readonly sends: (effect: Effect) => () => void;
+  /** Told of each look at a machine, with which a round about its VM begins. */
+  readonly looks: (process: string, uid: string) => void;
 }
 
 /** The same driver as a process reaches it: over a wire on which calls take time and may be lost. */
-export function driverLink(driver: Driver, { wire, process, witness, sends }: DriverLinkOptions): Driver {
+export function driverLink(driver: Driver, { wire, process, witness, sends, looks }: DriverLinkOptions): Driver {
   const wrap =
     (service: string, name: string, method: AnyMethod): AnyMethod =>
     (...args) => {
@@ -57,8 +61,9 @@ export function driverLink(driver: Driver, { wire, process, witness, sends }: Dr
       const mutating = isMutating(service, name);
       const call = `${service}.${name}`;
       const uid = args.length > 2 ? uidOf(subject) : '';
-      const told = { call, context: context as MutationContext, uid };
-      const heard = mutating ? sends(process.name, told) : () => undefined;
+      const told = { call, context: context as MutationContext, uid, process: process.name };
+      const heard = mutating ? sends(told) : () => undefined;
+      if (call === 'machine.get') looks(process.name, uid);
       const effect = (stop: AbortSignal): Promise<unknown> => {
         const run = (): Promise<unknown> => method(...args.slice(0, -1), stop);
         return mutating ? witness(told, run) : run();

@@ -11,6 +11,8 @@ export interface Scene {
   readonly generation: number;
   /** Whether a host answers to those who ask. */
   readonly answers: (host: string) => boolean;
+  /** When the caller began to look at the machine before this call. */
+  readonly lookedMs: number;
 }
 
 const hostNameOf = ({ hosts }: Declared, place: string): string | undefined => hosts.get(place)?.metadata.name;
@@ -24,12 +26,13 @@ function shallRun({ latest }: DeclaredVm, spec: VirtualMachine['spec'], hostName
 }
 
 /** What is wrong with a machine's stop; undefined: nothing. */
-function wrongStop({ uid, place }: Change, { declared, before, after, generation }: Scene): string | undefined {
+function wrongStop({ uid, place }: Change, { declared, before, after, generation, lookedMs }: Scene): string | undefined {
   const vm = declared.vms.get(uid);
   const spec = vm?.specs.get(generation) ?? vm?.latest.spec;
   const host = declared.hosts.get(place);
   if (vm === undefined || spec === undefined || !shallRun(vm, spec, host?.metadata.name)) return undefined;
-  if (host?.spec.maintenance === true && spec.onMaintenance === 'Restart') return undefined;
+  // What is taken back after the caller began to look came too late for it.
+  if ((declared.drainedMs.get(place) ?? -1) >= lookedMs && spec.onMaintenance === 'Restart') return undefined;
   // Who is judged is whoever switched the host off.
   if (before.hosts.get(place)?.off !== after.hosts.get(place)?.off) return undefined;
   return `${uid} was stopped, and nobody asked for it`;

@@ -25,7 +25,9 @@ export interface WorldWatch {
   /** Who holds the Lease of a shard. */
   leaderOf(shard: string): string;
   /** A process sends a mutating call to a driver: it must lead then, and ask for one thing of a machine at a time; told when that has been answered. */
-  sends(process: string, effect: Effect): () => void;
+  sends(effect: Effect): () => void;
+  /** A process looks at the machine of a VM: what it decides of it then, it decides by what there is from now on. */
+  looks(process: string, uid: string): void;
 }
 
 /** More driver calls than this in a simulated minute are a loop that nothing slows down. */
@@ -64,6 +66,8 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
   const decidedIn = new Map<string, string>();
   /** Calls about machines, by process, session and machine. */
   const underWay = new Map<string, string>();
+  /** When each process last began to look at each machine. */
+  const looked = new Map<string, number>();
   const readers = new Map<string, (() => void)[]>();
   let lastChange = { atMs: 0, what: 'nothing' };
 
@@ -90,10 +94,10 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
     const name = write.key.slice(write.key.lastIndexOf('/') + 1);
     for (const wake of readers.get(name) ?? []) wake();
     readers.delete(name);
-    if (write.do !== 'remove') declared.learn(write);
+    if (write.do !== 'remove') declared.learn(write, now());
   };
   const judge = (effect: Effect, before: Picture, after: Picture): void => {
-    const { call, uid, context } = effect;
+    const { call, uid, context, process } = effect;
     const { shard, epoch, generation } = context.fence;
     const known = epochs.get(shard) ?? 0;
     const changes = changesBetween(before, after);
@@ -104,7 +108,15 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
       trace.add(`world: ${said}`);
       counts.set(said, (counts.get(said) ?? 0) + 1);
     }
-    for (const sentence of wrongsOf(changes, { declared, before, after, generation, answers })) violate(sentence);
+    for (const sentence of wrongsOf(changes, {
+      declared,
+      before,
+      after,
+      generation,
+      answers,
+      lookedMs: looked.get(`${process} ${uid}`) ?? now(),
+    }))
+      violate(sentence);
   };
   const rate = createRate(now, MOST_CALLS, violate);
   return {
@@ -112,7 +124,10 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
     counts,
     written: (name) => new Promise((resolve) => readers.set(name, [...(readers.get(name) ?? []), resolve])),
     leaderOf: (shard) => leases.get(`shard-${shard}`) ?? '',
-    sends(process, { call, uid, context }) {
+    looks(process, uid) {
+      looked.set(`${process} ${uid}`, now());
+    },
+    sends({ call, uid, context, process }) {
       const { shard, epoch } = context.fence;
       const holder = leases.get(`shard-${shard}`);
       if (holder !== process) violate(`${process} sent ${call} ${uid} although ${holder ?? 'nobody'} leads ${shard}`);

@@ -3,7 +3,7 @@ import { createVm } from './create-vm.ts';
 import { attachDisk, detachDisk, dropDisk, growVolume, handOver } from './disks.ts';
 import { leaseExpires } from './lease.ts';
 import { hostLoss, hostSilence, outOfService } from './loss.ts';
-import { maintenance, moveStopped, moveVm } from './moves.ts';
+import { maintenance, maintenanceTakenBack, moveStopped, moveVm } from './moves.ts';
 import { deleteVm, resizeVm, restartVm, startVm, stopVm } from './power.ts';
 import { createDeleteRace, driverRestart, leaderChange, twoProcesses, twoServers } from './races.ts';
 
@@ -26,6 +26,7 @@ export const SCENARIOS: readonly Scenario[] = [
   hostSilence,
   outOfService,
   maintenance,
+  maintenanceTakenBack,
   driverRestart,
   createDeleteRace,
   twoProcesses,

@@ -54,3 +54,26 @@ export const maintenance: Scenario = {
     await user.until(HostKind, drained, (object) => isReady(object, 'AsDeclared'));
   },
 };
+
+const MOST_OF_A_HOST = { memory: '10Gi', ...FIRST };
+
+/** A host's VM may leave it and has nowhere to go; the maintenance is taken back, and then there is room elsewhere: it is left alone. */
+export const maintenanceTakenBack: Scenario = {
+  name: 'maintenance-taken-back',
+  before: [...CLOUD, vm('vm-1', { onMaintenance: 'Restart', ...MOST_OF_A_HOST }), vm('other', MOST_OF_A_HOST)],
+  async story(user) {
+    const drained = saidOf(await user.get(VirtualMachineKind, 'vm-1')).host ?? '';
+    await user.change(HostKind, drained, { maintenance: true });
+    await user.until(
+      HostKind,
+      drained,
+      (object) => saidOf(object).conditions?.some(({ reason }) => reason === 'MaintenanceBlocked') === true,
+    );
+    await user.sleep(1_000);
+    await user.change(HostKind, drained, { maintenance: false });
+    await user.sleep(500);
+    await user.delete(VirtualMachineKind, 'other');
+    await user.sleep(15_000);
+    await user.until(HostKind, drained, (object) => isReady(object, 'AsDeclared'));
+  },
+};
