@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CATALOG } from '../apis/catalog.ts';
+import { VirtualMachineKind } from '../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import { NamespaceKind } from '../apis/core/v1/namespace/kind.ts';
 import type { Clock } from '../apis/meta/clock.ts';
 import type { KindDefinition } from '../apis/meta/kind.ts';
@@ -10,15 +11,10 @@ import type { Log } from '../apis/meta/log.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
 import { createClient } from '../client/api-client.ts';
 import type { Client } from '../client/client.ts';
-import { hostController } from '../controllers/host/controller.ts';
-import { podController } from '../controllers/pod/controller.ts';
-import type { AnyController, Views } from '../controllers/runtime/controller.ts';
+import { allControllers } from '../controllers/all.ts';
+import type { Views } from '../controllers/runtime/controller.ts';
 import { runControllers } from '../controllers/runtime/run.ts';
 import { createViews } from '../controllers/runtime/views.ts';
-import { storagePoolController } from '../controllers/storage-pool/controller.ts';
-import { virtualMachineController } from '../controllers/virtual-machine/controller.ts';
-import { volumeController } from '../controllers/volume/controller.ts';
-import { zoneController } from '../controllers/zone/controller.ts';
 import { plugDriver } from '../drivers/dial/plug.ts';
 import { createSessions } from '../drivers/dial/sessions.ts';
 import { createSimDriver } from '../drivers/sim/driver.ts';
@@ -72,9 +68,7 @@ export async function openCloud(folder: string): Promise<Cloud> {
     const ending = new AbortController();
     const sessions = createSessions({ clock: CLOCK, dial: (_name, _address, end) => plugDriver(sim.driver, end) });
     const options = { views, client, sessions, clock: CLOCK, identity: 'bench' };
-    const machines = virtualMachineController(options);
-    const others = [zoneController, podController, hostController, storagePoolController, volumeController];
-    const controllers = (crew === 'all' ? [...others.map((make) => make(options)), machines] : [machines]) as readonly unknown[];
+    const controllers = allControllers(options).filter(({ kind }) => crew === 'all' || kind === VirtualMachineKind);
     async function* shards(end: AbortSignal): AsyncIterable<readonly string[]> {
       yield [ZONE];
       await CLOCK.sleep(2 ** 31 - 1, end).catch(() => undefined);
@@ -82,7 +76,7 @@ export async function openCloud(folder: string): Promise<Cloud> {
     const ended = runControllers(
       {
         ...{ client, views, clock: CLOCK, random: Math.random, log: QUIET, identity: 'bench', shards, leaseMs: 15_000 },
-        controllers: controllers as readonly AnyController[],
+        controllers,
         hints: (end) => sessions.hints(end),
         isDead: () => true,
       },

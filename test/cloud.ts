@@ -72,17 +72,15 @@ export async function eventually<T>(what: string, timeoutMs: number, look: () =>
   }
 }
 
-/** A cloudd in a process of its own. */
-export interface Running {
+interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
   output: string;
 }
 
-/** Starts cloudd in a role on a data folder. */
-export function launch(role: 'up' | 'apiserver' | 'controllers', dataDir: string, args: readonly string[]): Running {
+function launch(dataDir: string, args: readonly string[]): Running {
   const node = ['--max-semi-space-size=8', '--disable-warning=ExperimentalWarning'];
-  const argv = [...node, 'cmd/cloudd/main.ts', role, '--data-dir', dataDir, ...(role === 'controllers' ? [] : ['--port', '0']), ...args];
+  const argv = [...node, 'cmd/cloudd/main.ts', 'up', '--data-dir', dataDir, '--port', '0', ...args];
   const child = spawn(process.execPath, argv, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -104,7 +102,7 @@ export function launch(role: 'up' | 'apiserver' | 'controllers', dataDir: string
 }
 
 /** Resolves when cloudd says that it serves. */
-export async function serving(running: Running): Promise<void> {
+async function serving(running: Running): Promise<void> {
   await eventually(`cloudd serves:\n${running.output}`, 60_000, () => {
     if (running.child.exitCode !== null) throw new Error(`cloudd ended:\n${running.output}`);
     return /^Serving https:/m.test(running.output) || undefined;
@@ -116,7 +114,7 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lenticular-'));
   const kubeconfig = join(dataDir, 'kubeconfig');
   const first = args.includes('--sample') ? args : ['--sample', 'none', ...args];
-  let running = launch('up', dataDir, first);
+  let running = launch(dataDir, first);
   await serving(running);
   // A sample is applied after cloudd serves: what is to type next is said when that is done.
   if (!first.includes('none'))
@@ -143,7 +141,7 @@ export async function startCloud(...args: readonly string[]): Promise<Cloud> {
       await end('SIGKILL');
     },
     start: async (...more) => {
-      running = launch('up', dataDir, more.length > 0 ? more : first);
+      running = launch(dataDir, more.length > 0 ? more : first);
       await serving(running);
     },
     remove: async () => {

@@ -3,15 +3,16 @@ import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { eventually, launch, run, serving, type Outcome, type Running } from './cloud.ts';
+import { eventually, run, type Outcome } from './cloud.ts';
 import { pathOf, requires } from './prerequisites.ts';
+import { cloudProcess } from './programs/cloudd.ts';
 
 const ZONES = ['z-1', 'z-2', 'z-3'].map((name) => `apiVersion: infra.lenticular.dev/v1alpha1\nkind: Zone\nmetadata: {name: ${name}}\n`);
 
 requires('kubectl')('controllers in processes of their own', () => {
   let folder: string;
-  let api: Running;
-  const controllers: Running[] = [];
+  const api = cloudProcess('apiserver', /^Serving (https:.*)$/m);
+  const controllers = ['one', 'other'].map((name) => cloudProcess(name, /"msg":"(controlling)"/));
 
   const kubectl = (stdin: string, ...words: readonly string[]): Promise<Outcome> =>
     run(pathOf('kubectl'), words, { stdin, env: { KUBECONFIG: join(folder, 'kubeconfig'), HOME: folder, NO_COLOR: '1' } });
@@ -25,17 +26,13 @@ requires('kubectl')('controllers in processes of their own', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lenticular-'));
-    api = launch('apiserver', folder, []);
-    await serving(api);
-    for (let count = 0; count < 2; count += 1) controllers.push(launch('controllers', folder, []));
+    await api.start('apiserver', '--data-dir', folder, '--port', '0');
+    await Promise.all(controllers.map((one) => one.start('controllers', '--data-dir', folder)));
     expect(await kubectl(ZONES.join('---\n'), 'apply', '-f', '-')).toMatchObject({ code: 0 });
   }, 90_000);
 
   afterAll(async () => {
-    for (const { child, ended } of [...controllers, api]) {
-      child.kill('SIGKILL');
-      await ended;
-    }
+    for (const one of [...controllers, api]) await one.kill();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -72,12 +69,11 @@ requires('kubectl')('controllers in processes of their own', () => {
     expect(await asked('/queues', 'x'.repeat(43))).toMatch(/401$/);
     expect(await asked('/metrics', token)).toMatch(/lenticular_queue_depth.* 200$/s);
     expect(leases.stdout).not.toContain(token);
-    for (const { output } of controllers) expect(output).not.toContain(token);
+    for (const { output } of controllers) expect(output()).not.toContain(token);
   });
 
   test('are missed by name while nobody knows that one is dead, and what it led is led again', async () => {
-    controllers[0]?.child.kill('SIGKILL');
-    await controllers[0]?.ended;
+    await controllers[0]?.kill();
     const { stderr } = await queues();
     expect(stderr).toMatch(/Warning: the controllers \S+ at 127\.0\.0\.1:\d+ cannot be asked what they lead/);
     const one = await kubectl('', 'get', 'queue', 'nowhere.host');

@@ -3,15 +3,9 @@ import type { Log } from '../apis/meta/log.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
 import { createClient } from '../client/api-client.ts';
 import type { Client } from '../client/client.ts';
-import { hostController } from '../controllers/host/controller.ts';
-import { podController } from '../controllers/pod/controller.ts';
-import type { AnyController } from '../controllers/runtime/controller.ts';
+import { allControllers, zoneShards } from '../controllers/all.ts';
 import { runControllers } from '../controllers/runtime/run.ts';
 import { createViews } from '../controllers/runtime/views.ts';
-import { storagePoolController } from '../controllers/storage-pool/controller.ts';
-import { virtualMachineController } from '../controllers/virtual-machine/controller.ts';
-import { volumeController } from '../controllers/volume/controller.ts';
-import { zoneController } from '../controllers/zone/controller.ts';
 import { DriverError } from '../drivers/contract/driver-error.ts';
 import { plugDriver } from '../drivers/dial/plug.ts';
 import { createSessions } from '../drivers/dial/sessions.ts';
@@ -45,21 +39,8 @@ async function runAll(client: Client, sim: SimDriver, identity: string, signal: 
     },
   });
   const options = { views, client, sessions, identity, clock: REAL_CLOCK, leaseMs: LEASE_MS };
-  const controllers = [
-    zoneController(options),
-    podController(options),
-    hostController(options),
-    storagePoolController(options),
-    volumeController(options),
-    virtualMachineController(options),
-  ] as readonly unknown[] as readonly AnyController[];
-  const zones = views.of(ZoneKind);
-  async function* shards(stop: AbortSignal): AsyncIterable<readonly string[]> {
-    while (!stop.aborted) {
-      yield zones.list().map(({ metadata }) => metadata.name);
-      await REAL_CLOCK.sleep(LOOK_MS, stop).catch(() => undefined);
-    }
-  }
+  const controllers = allControllers(options);
+  const shards = (stop: AbortSignal): AsyncIterable<readonly string[]> => zoneShards(views.of(ZoneKind), stop);
   const hints = (stop: AbortSignal) => sessions.hints(stop);
   const run = {
     client,

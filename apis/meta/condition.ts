@@ -29,6 +29,14 @@ export function conditionsOf<const Type extends readonly [string, ...string[]], 
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] });
 }
 
+/** The condition of an object that is about `type`, if it is there. */
+export function conditionIn<C extends { readonly type: string }>(
+  { status }: { readonly status: { readonly conditions: readonly C[] } },
+  type: C['type'],
+): C | undefined {
+  return status.conditions.find((condition) => condition.type === type);
+}
+
 /** The condition that every object is born with, so that a missing status is never read as a ready one. */
 export const PENDING = {
   conditions: [

@@ -3,22 +3,14 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
 import type { Transport } from '../../apis/meta/request.ts';
 import { ControllerConfigKind } from '../../apis/ops/v1alpha1/controller-config/kind.ts';
 import type { ControllerConfig } from '../../apis/ops/v1alpha1/controller-config/schema.ts';
 import { createClient } from '../../client/api-client.ts';
-import type { View } from '../../client/view.ts';
 import { createBoard, type Board } from '../../controllers/runtime/board.ts';
-import { hostController } from '../../controllers/host/controller.ts';
-import { podController } from '../../controllers/pod/controller.ts';
-import type { AnyController } from '../../controllers/runtime/controller.ts';
+import { allControllers, zoneShards } from '../../controllers/all.ts';
 import { runControllers } from '../../controllers/runtime/run.ts';
 import { createViews } from '../../controllers/runtime/views.ts';
-import { storagePoolController } from '../../controllers/storage-pool/controller.ts';
-import { virtualMachineController } from '../../controllers/virtual-machine/controller.ts';
-import { volumeController } from '../../controllers/volume/controller.ts';
-import { zoneController } from '../../controllers/zone/controller.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { writePrivateFile } from '../../server/http/private-file.ts';
 import { projectVersion } from '../version.ts';
@@ -65,14 +57,7 @@ export async function startControllers(
   const { createSessions } = await import('../../drivers/dial/sessions.ts');
   const sessions = createSessions({ clock, dial: (name, address, stop) => dial(name, address, { dirs, log }, stop) });
   const options = { views, client, sessions, identity, clock, leaseMs };
-  const controllers = [
-    zoneController(options),
-    podController(options),
-    hostController(options),
-    storagePoolController(options),
-    volumeController(options),
-    virtualMachineController(options),
-  ] as readonly unknown[] as readonly AnyController[];
+  const controllers = allControllers(options);
   try {
     await runControllers(
       {
@@ -83,7 +68,7 @@ export async function startControllers(
         log,
         identity,
         controllers,
-        shards: (stop) => zoneNames(views.of(ZoneKind), stop),
+        shards: (stop) => zoneShards(views.of(ZoneKind), stop),
         hints: (stop) => sessions.hints(stop),
         leaseMs,
         isDead: (holder) => alone && holder.startsWith(`${family}_`),
@@ -95,30 +80,6 @@ export async function startControllers(
     );
   } finally {
     await sessions.closeAll();
-  }
-}
-
-/** The names of all zones, now and whenever they change: each is a shard. */
-async function* zoneNames(view: View<ApiObject>, signal: AbortSignal): AsyncIterable<readonly string[]> {
-  let wake = (): void => undefined;
-  const stop = view.onChange(({ old, object }) => {
-    if (old === undefined || object === undefined) wake();
-  });
-  const end = (): void => {
-    wake();
-  };
-  signal.addEventListener('abort', end, { once: true });
-  try {
-    while (!signal.aborted) {
-      const changed = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      yield view.list().map(({ metadata }) => metadata.name);
-      await changed;
-    }
-  } finally {
-    stop();
-    signal.removeEventListener('abort', end);
   }
 }
 

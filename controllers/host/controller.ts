@@ -11,6 +11,7 @@ import { ZoneFailover } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { strictestAllocation } from '../../apis/meta/allocation.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { conditionIn } from '../../apis/meta/condition.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
@@ -87,7 +88,7 @@ function twinOf({ hostsById }: World, { metadata }: Host, hostId: string): strin
   return older.sort((one, other) => (age(one) < age(other) ? -1 : 1))[0]?.metadata.name;
 }
 
-const reachable = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Reachable');
+const reachable = (host: Host) => conditionIn(host, 'Reachable');
 
 /** Whether nobody answers for a host, by its object: not whether its driver can be asked at all. */
 const isSaidSilent = (host: Host): boolean => reachable(host)?.status === 'False';
@@ -107,7 +108,7 @@ async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSi
   }, signal);
 }
 
-const scheduledOf = ({ status }: VirtualMachine) => status.conditions.find(({ type }) => type === 'Scheduled');
+const scheduledOf = (vm: VirtualMachine) => conditionIn(vm, 'Scheduled');
 
 /** A VM that is placed on the host, and what it and its disks let be done with it. */
 function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): PlacedVm {

@@ -1,6 +1,7 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import { lameOf, lamePodOf, offerOf } from '../../apis/infra/v1alpha1/host/offer.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
@@ -11,6 +12,7 @@ import { amountsOf, totalOf } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import { storageOf, storedIn } from '../../apis/storage/v1alpha1/storage-pool/storage.ts';
 import { keyOf } from '../../client/client.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/view-index.ts';
@@ -35,40 +37,19 @@ interface World {
   readonly placed: ViewSum;
 }
 
-/** What counts of a host in the summary. */
-const whatItOffers = (host: Host): unknown => {
-  const ready = readyOf(host);
-  return [host.status.capacity, host.status.allocatable, ready?.status, ready?.reason];
-};
-
-/** What counts of a pool in the summary. */
-const whatItHolds = ({ status }: StoragePool): unknown => [status.capacity, status.provisioned];
-
-const readyOf = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Ready');
-
 function worldOf(views: Views): World {
   const hosts = views.of<Host>(HostKind);
   const machines = views.of<VirtualMachine>(VirtualMachineKind);
   return {
     ...{ zones: views.of<Zone>(ZoneKind), pods: views.of<Pod>(PodKind), hosts, pools: views.of<StoragePool>(StoragePoolKind) },
     hostsIn: indexView(hosts, ({ spec }) => [spec.pod]),
-    lameIn: indexView(hosts, (host) => [readyOf(host)?.status === 'True' ? undefined : host.spec.pod]),
+    lameIn: indexView(hosts, (host) => [lamePodOf(host)]),
     capacity: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.capacity) })),
     allocatable: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.allocatable) })),
     placed: sumView(machines, ({ spec, status }) => {
       const amounts = { cpus: spec.cpus, memoryBytes: bytesOf(spec.memory), storageBytes: 0 };
       return status.host === undefined ? undefined : { key: status.host, amounts };
     }),
-  };
-}
-
-function storageOf(pools: readonly StoragePool[]): PodFacts['storage'] {
-  const sum = (bytes: (pool: StoragePool) => number): number => pools.reduce((total, pool) => total + bytes(pool), 0);
-  const capacity = ({ status }: StoragePool): number => bytesOf(status.capacity ?? 0);
-  return {
-    capacityBytes: sum(capacity),
-    allocatableBytes: sum((pool) => Math.floor((capacity(pool) * pool.spec.overcommitPercent) / 100)),
-    provisionedBytes: sum(({ status }) => bytesOf(status.provisioned ?? 0)),
   };
 }
 
@@ -82,7 +63,7 @@ function observe(world: World, { metadata, spec }: Pod): PodFacts {
     zoneExists: world.zones.get({ name: spec.zone }) !== undefined,
     hosts: {
       count: hosts.length,
-      lame: world.lameIn.of(name).map((host) => ({ name: host.metadata.name, reason: readyOf(host)?.reason ?? 'Pending' })),
+      lame: world.lameIn.of(name).map(lameOf),
       capacity: world.capacity.of(name).amounts,
       allocatable: world.allocatable.of(name).amounts,
     },
@@ -113,13 +94,13 @@ export function podController({ views }: { readonly views: Views }): Controller<
       { kind: ZoneKind, matters: declaredAnew, keysOf: ({ metadata }) => podsIn.of(metadata.name).map(keyOf) },
       {
         kind: HostKind,
-        matters: changedIn((object) => whatItOffers(object as unknown as Host)),
+        matters: changedIn((object) => offerOf(object as unknown as Host)),
         keysOf: (object) => [{ name: (object as unknown as Host).spec.pod }],
       },
       {
         kind: StoragePoolKind,
         afterMs: SUMMARY_MS,
-        matters: changedIn((object) => whatItHolds(object as unknown as StoragePool)),
+        matters: changedIn((object) => storedIn(object as unknown as StoragePool)),
         keysOf: (object) => podOfPool(world, object as unknown as StoragePool),
       },
       {

@@ -3,6 +3,7 @@ import { resourcesOf } from '../../apis/meta/amounts.ts';
 import type { Amounts, Sum } from '../../apis/meta/amounts.ts';
 import type { Resources } from '../../apis/meta/fields.ts';
 import { countOf, nameList } from '../../apis/meta/sentence.ts';
+import type { Storage } from '../../apis/storage/v1alpha1/storage-pool/storage.ts';
 import { verdictConditions } from '../runtime/plan.ts';
 import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
 
@@ -22,7 +23,7 @@ export interface PodFacts {
   readonly zoneExists: boolean;
   readonly hosts: HostsInPod;
   /** Storage of the pools whose scope is the pod or one of its hosts. */
-  readonly storage: { readonly capacityBytes: number; readonly allocatableBytes: number; readonly provisionedBytes: number };
+  readonly storage: Storage;
   /** The VMs placed in the pod. */
   readonly machines: Sum;
   /** Kinds and names of what must go before the pod can. */

@@ -2,6 +2,7 @@ import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
 import type { Zone } from '../../apis/infra/v1alpha1/zone/schema.ts';
 import { strictestAllocation } from '../../apis/meta/allocation.ts';
+import { conditionIn } from '../../apis/meta/condition.ts';
 import type { Allocation } from '../../apis/meta/fields.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
@@ -10,7 +11,7 @@ import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import type { Client } from '../../client/client.ts';
 import type { DiskFact } from './plan/facts.ts';
 import { reaches } from './schedule-filter.ts';
-import { candidateOf, conditionOf } from './world.ts';
+import { candidateOf } from './world.ts';
 import type { World } from './world.ts';
 
 type Blocked = NonNullable<DiskFact['blocked']>;
@@ -25,15 +26,15 @@ function allocationOf({ pods, zones, hosts }: World, { spec }: StoragePool): All
 
 /** Whether nothing is known to be in the way of a volume: what it does at each moment is its own to say. */
 function isOnItsWay(volume: Volume): boolean {
-  const ready = conditionOf(volume, 'Ready');
-  return conditionOf(volume, 'Reconciling')?.status === 'True' || ready === undefined || ready.reason === 'Pending';
+  const ready = conditionIn(volume, 'Ready');
+  return conditionIn(volume, 'Reconciling')?.status === 'True' || ready === undefined || ready.reason === 'Pending';
 }
 
 /** Why a volume cannot be attached to a VM now; undefined: its claim names the VM at its placement. */
 function blockedBy(world: World, vm: VirtualMachine, name: string, volume: Volume | undefined): Blocked | undefined {
   if (volume === undefined) return { reason: 'VolumeNotFound', message: `there is no Volume ${name}` };
   const { claim } = volume.status;
-  const ready = conditionOf(volume, 'Ready');
+  const ready = conditionIn(volume, 'Ready');
   if (claim !== undefined && claim.uid !== vm.metadata.uid) {
     return { reason: 'VolumeClaimed', message: `Volume ${name} is claimed by VirtualMachine ${claim.virtualMachine}` };
   }
@@ -69,7 +70,7 @@ export async function diskFacts(world: World, client: Client, vm: VirtualMachine
       const key = { namespace: vm.metadata.namespace ?? '', name: volumeName };
       const seen = world.volumes.get(key);
       const granted = seen !== undefined && blockedBy(world, vm, volumeName, seen) === undefined;
-      const attached = seen !== undefined && conditionOf(seen, 'Attached')?.status === 'True';
+      const attached = seen !== undefined && conditionIn(seen, 'Attached')?.status === 'True';
       const volume = granted && !attached ? await client.get<Volume>(VolumeKind, key, signal) : seen;
       const pool = poolOf(world, volume);
       const blocked = blockedBy(world, vm, volumeName, volume);

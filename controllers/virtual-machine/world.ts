@@ -49,14 +49,6 @@ export function worldOf(views: Views): World {
   };
 }
 
-/** A condition of an object, if it is there. */
-export function conditionOf(
-  { status }: VirtualMachine | Volume | Host | Zone,
-  type: string,
-): { readonly status: string; readonly reason: string; readonly message: string } | undefined {
-  return status.conditions.find((condition) => condition.type === type);
-}
-
 /** The zone that was given to a VM or that it names; undefined: any. */
 export function zoneNameOf({ spec, status }: VirtualMachine): string | undefined {
   return status.zone ?? spec.placement.zone;

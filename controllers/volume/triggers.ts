@@ -4,6 +4,7 @@ import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
+import { conditionIn } from '../../apis/meta/condition.ts';
 import type { ApiObject } from '../../apis/meta/object.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
@@ -22,16 +23,13 @@ import type { World } from './world.ts';
 /** No pool has this name. */
 const ANY_POOL = '*';
 
-const readyOf = ({ status }: Volume | StoragePool): { readonly status: string; readonly reason: string } | undefined =>
-  status.conditions.find(({ type }) => type === 'Ready');
-
 /** The pool that a volume is in or names; `ANY_POOL` where its selector may find any. */
 const poolFor = ({ spec, status }: Volume): string => status.pool ?? spec.storagePool ?? ANY_POOL;
 
 /** What of a pool its volumes act on; how much is promised of it is summed up from the volumes themselves. */
 function capacityAndStates(object: ApiObject): unknown {
   const pool = object as unknown as StoragePool;
-  return [pool.status.capacity, states(pool), readyOf(pool)?.reason];
+  return [pool.status.capacity, states(pool), conditionIn(pool, 'Ready')?.reason];
 }
 
 /** What of a host may end a claim: who answers, what proves it dead, and what is there of VMs that are gone. */
@@ -44,9 +42,9 @@ function whatHolds(object: ApiObject): unknown {
 /** What of a VM may begin or end a claim, and that its work has come to an end: then its machine holds other disks, or stands still. */
 function placeAndReady(object: ApiObject): unknown {
   const vm = object as unknown as VirtualMachine;
-  const { host, placementEpoch, conditions } = vm.status;
-  const scheduled = conditions.find(({ type }) => type === 'Scheduled')?.status;
-  const { status, reason, lastTransitionTime, observedGeneration } = conditions.find(({ type }) => type === 'Ready') ?? {};
+  const { host, placementEpoch } = vm.status;
+  const scheduled = conditionIn(vm, 'Scheduled')?.status;
+  const { status, reason, lastTransitionTime, observedGeneration } = conditionIn(vm, 'Ready') ?? {};
   // With when it became so, and for what: a view that is listed anew has not seen that there was work in between.
   return [host, placementEpoch, scheduled, status, status === 'True' ? reason : undefined, lastTransitionTime, observedGeneration];
 }
@@ -85,7 +83,7 @@ function poolTriggers({ pools, volumes }: World): readonly Trigger[] {
         poolsOnHost
           .of(name)
           .flatMap((pool) => inPool.of(pool.metadata.name))
-          .filter((volume) => readyOf(volume)?.status !== 'True')
+          .filter((volume) => conditionIn(volume, 'Ready')?.status !== 'True')
           .map(keyOf),
     },
   ];
@@ -94,7 +92,7 @@ function poolTriggers({ pools, volumes }: World): readonly Trigger[] {
 /** Volumes that a change of a volume may matter to: its source, what is filled from it, and what waits for its room. */
 function volumeTriggers({ volumes, volumesBySource }: World): readonly Trigger[] {
   const lacking = indexView(volumes, (volume) => [
-    ['PoolFull', 'NoPoolMatches'].includes(readyOf(volume)?.reason ?? '') ? poolFor(volume) : undefined,
+    ['PoolFull', 'NoPoolMatches'].includes(conditionIn(volume, 'Ready')?.reason ?? '') ? poolFor(volume) : undefined,
   ]);
   return [
     {
@@ -124,7 +122,7 @@ export function triggersOf(world: World): readonly Trigger[] {
   const { volumes } = world;
   const heldOn = indexView(volumes, ({ status }) => [status.claim?.host]);
   const heldBy = indexView(volumes, ({ status }) => [status.claim?.uid]);
-  const unready = indexView(volumes, (volume) => [readyOf(volume)?.status === 'True' ? undefined : 'unready']);
+  const unready = indexView(volumes, (volume) => [conditionIn(volume, 'Ready')?.status === 'True' ? undefined : 'unready']);
   const waiting = (): readonly ObjectKey[] => unready.of('unready').map(keyOf);
   return [
     ...poolTriggers(world),

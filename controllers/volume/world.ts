@@ -1,3 +1,4 @@
+import { conditionIn } from '../../apis/meta/condition.ts';
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
@@ -78,13 +79,10 @@ export function zoneOf(world: World, { spec, status }: Volume): string | undefin
   return pool === undefined ? undefined : placeOf(world, pool).zone?.metadata.name;
 }
 
-const conditionOf = ({ status }: Volume | StoragePool | VirtualMachine, type: string): { status: string; reason: string } | undefined =>
-  status.conditions.find((condition) => condition.type === type);
-
 /** Whether a volume has gone on from its claim on the pool: published before the first call that makes its disk. */
 function isVerified(volume: Volume): boolean {
   const { volumeId, operation } = volume.status;
-  return volumeId !== undefined || operation !== undefined || ['Creating', 'Adopting'].includes(conditionOf(volume, 'Ready')?.reason ?? '');
+  return volumeId !== undefined || operation !== undefined || ['Creating', 'Adopting'].includes(conditionIn(volume, 'Ready')?.reason ?? '');
 }
 
 /** Bytes that its pool promises to a volume. */
@@ -103,14 +101,14 @@ function promisedBefore({ promised, claiming, volumes }: World, { metadata, stat
 /** What a volume needs to know of a pool, from objects alone. */
 export function poolFactOf(world: World, volume: Volume, pool: StoragePool): PoolFact {
   const { metadata, spec, status } = pool;
-  const ready = conditionOf(pool, 'Ready');
+  const ready = conditionIn(pool, 'Ready');
   const { host, pod, zone } = placeOf(world, pool);
   const parents = [host, pod, zone].flatMap((parent) => (parent === undefined ? [] : [parent.spec.allocation]));
   return {
     name: metadata.name,
     ready: ready?.status === 'True' && zone !== undefined,
     reason: ready?.reason ?? 'Pending',
-    full: conditionOf(pool, 'Full')?.status === 'True',
+    full: conditionIn(pool, 'Full')?.status === 'True',
     deleting: metadata.deletionTimestamp !== undefined,
     led: zone !== undefined,
     allocation: strictestAllocation([spec.allocation, ...parents]),
@@ -135,7 +133,7 @@ export function wantingOf({ machinesByVolume, hosts }: World, { metadata }: Volu
   const age = (vm: VirtualMachine): string => `${vm.metadata.creationTimestamp} ${vm.metadata.uid}`;
   return machinesByVolume
     .of(cacheKey(metadata))
-    .filter((vm) => vm.metadata.deletionTimestamp === undefined && conditionOf(vm, 'Scheduled')?.status === 'True')
+    .filter((vm) => vm.metadata.deletionTimestamp === undefined && conditionIn(vm, 'Scheduled')?.status === 'True')
     .sort((one, other) => (age(one) < age(other) ? -1 : 1))
     .flatMap((vm) => {
       const { host, placementEpoch } = vm.status;

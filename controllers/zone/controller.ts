@@ -1,6 +1,7 @@
 import { VirtualMachineKind } from '../../apis/compute/v1alpha1/virtual-machine/kind.ts';
 import type { VirtualMachine } from '../../apis/compute/v1alpha1/virtual-machine/schema.ts';
 import { HostKind } from '../../apis/infra/v1alpha1/host/kind.ts';
+import { lameOf, lamePodOf, offerOf } from '../../apis/infra/v1alpha1/host/offer.ts';
 import type { Host } from '../../apis/infra/v1alpha1/host/schema.ts';
 import { PodKind } from '../../apis/infra/v1alpha1/pod/kind.ts';
 import type { Pod } from '../../apis/infra/v1alpha1/pod/schema.ts';
@@ -11,6 +12,7 @@ import { amountsOf, totalOf, type Sum } from '../../apis/meta/amounts.ts';
 import { bytesOf } from '../../apis/meta/quantity.ts';
 import { StoragePoolKind } from '../../apis/storage/v1alpha1/storage-pool/kind.ts';
 import type { StoragePool } from '../../apis/storage/v1alpha1/storage-pool/schema.ts';
+import { storageOf, storedIn } from '../../apis/storage/v1alpha1/storage-pool/storage.ts';
 import type { ObjectKey } from '../../client/client.ts';
 import { indexView, sumView, type ViewIndex, type ViewSum } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
@@ -40,17 +42,6 @@ interface World {
   readonly placed: ViewSum;
 }
 
-/** What counts of a host in the summary. */
-const whatItOffers = (host: Host): unknown => {
-  const ready = readyOf(host);
-  return [host.status.capacity, host.status.allocatable, ready?.status, ready?.reason];
-};
-
-/** What counts of a pool in the summary. */
-const whatItHolds = ({ status }: StoragePool): unknown => [status.capacity, status.provisioned];
-
-const readyOf = ({ status }: Host) => status.conditions.find(({ type }) => type === 'Ready');
-
 function worldOf(views: Views): World {
   const pods = views.of<Pod>(PodKind);
   const hosts = views.of<Host>(HostKind);
@@ -58,7 +49,7 @@ function worldOf(views: Views): World {
   return {
     ...{ pods, hosts, pools: views.of<StoragePool>(StoragePoolKind), machines },
     podsIn: indexView(pods, ({ spec }) => [spec.zone]),
-    lameIn: indexView(hosts, (host) => [readyOf(host)?.status === 'True' ? undefined : host.spec.pod]),
+    lameIn: indexView(hosts, (host) => [lamePodOf(host)]),
     capacity: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.capacity) })),
     allocatable: sumView(hosts, ({ spec, status }) => ({ key: spec.pod, amounts: amountsOf(status.allocatable) })),
     placed: sumView(machines, ({ spec, status: { zone, host } }) => {
@@ -81,16 +72,6 @@ function zoneOfPool(world: World, { spec }: StoragePool): string | undefined {
   return pod === undefined ? zoneOfHost(world, host ?? '') : zoneOfPod(world, pod);
 }
 
-function storageOf(pools: readonly StoragePool[]): ZoneFacts['storage'] {
-  const sum = (bytes: (pool: StoragePool) => number): number => pools.reduce((total, pool) => total + bytes(pool), 0);
-  const capacity = ({ status }: StoragePool): number => bytesOf(status.capacity ?? 0);
-  return {
-    capacityBytes: sum(capacity),
-    allocatableBytes: sum((pool) => Math.floor((capacity(pool) * pool.spec.overcommitPercent) / 100)),
-    provisionedBytes: sum(({ status }) => bytesOf(status.provisioned ?? 0)),
-  };
-}
-
 /** What must go before the zone can; asked only when it shall go. */
 function childrenOf(world: World, name: string, pods: readonly Pod[], pools: readonly StoragePool[]): readonly string[] {
   const machines = world.machines.list().filter(({ status }) => status.zone === name);
@@ -110,7 +91,7 @@ function observe(world: World, { metadata }: Zone, { authority }: Round, identit
     pods: pods.length,
     hosts: {
       ...{ count, capacity, allocatable: inPods(world.allocatable).amounts },
-      lame: lame.map((host) => ({ name: host.metadata.name, reason: readyOf(host)?.reason ?? 'Pending' })),
+      lame: lame.map(lameOf),
     },
     storage: storageOf(pools),
     machines: world.placed.of(name),
@@ -130,13 +111,13 @@ export function zoneController({ views, identity }: ZoneControllerOptions): Cont
       { kind: PodKind, matters: declaredAnew, keysOf: (object) => key((object as unknown as Pod).spec.zone) },
       {
         kind: HostKind,
-        matters: changedIn((object) => whatItOffers(object as unknown as Host)),
+        matters: changedIn((object) => offerOf(object as unknown as Host)),
         keysOf: (object) => key(zoneOfPod(world, (object as unknown as Host).spec.pod)),
       },
       {
         kind: StoragePoolKind,
         afterMs: SUMMARY_MS,
-        matters: changedIn((object) => whatItHolds(object as unknown as StoragePool)),
+        matters: changedIn((object) => storedIn(object as unknown as StoragePool)),
         keysOf: (object) => key(zoneOfPool(world, object as unknown as StoragePool)),
       },
       {

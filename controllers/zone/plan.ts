@@ -3,6 +3,7 @@ import { resourcesOf } from '../../apis/meta/amounts.ts';
 import type { Amounts, Sum } from '../../apis/meta/amounts.ts';
 import type { Resources } from '../../apis/meta/fields.ts';
 import { countOf, nameList } from '../../apis/meta/sentence.ts';
+import type { Storage } from '../../apis/storage/v1alpha1/storage-pool/storage.ts';
 import { verdictConditions } from '../runtime/plan.ts';
 import type { Plan, Planned, Verdict } from '../runtime/plan.ts';
 
@@ -22,7 +23,7 @@ export interface ZoneFacts {
   readonly pods: number;
   readonly hosts: HostsInZone;
   /** Storage of the pools in the zone. */
-  readonly storage: { readonly capacityBytes: number; readonly allocatableBytes: number; readonly provisionedBytes: number };
+  readonly storage: Storage;
   /** The VMs placed in the zone. */
   readonly machines: Sum;
   /** Kinds and names of what must go before the zone can. */

@@ -2,19 +2,11 @@ import { CATALOG } from '../../apis/catalog.ts';
 import { NamespaceKind } from '../../apis/core/v1/namespace/kind.ts';
 import { ZoneKind } from '../../apis/infra/v1alpha1/zone/kind.ts';
 import type { Log } from '../../apis/meta/log.ts';
-import type { ApiObject } from '../../apis/meta/object.ts';
 import { createClient } from '../../client/api-client.ts';
 import type { Client } from '../../client/client.ts';
-import type { View } from '../../client/view.ts';
-import { hostController } from '../../controllers/host/controller.ts';
-import { podController } from '../../controllers/pod/controller.ts';
-import type { AnyController } from '../../controllers/runtime/controller.ts';
+import { allControllers, zoneShards } from '../../controllers/all.ts';
 import { runControllers } from '../../controllers/runtime/run.ts';
 import { createViews } from '../../controllers/runtime/views.ts';
-import { storagePoolController } from '../../controllers/storage-pool/controller.ts';
-import { virtualMachineController } from '../../controllers/virtual-machine/controller.ts';
-import { volumeController } from '../../controllers/volume/controller.ts';
-import { zoneController } from '../../controllers/zone/controller.ts';
 import type { Driver } from '../../drivers/contract/driver.ts';
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { createSessions } from '../../drivers/dial/sessions.ts';
@@ -84,21 +76,6 @@ function logOf(process: string, trace: Trace): Log {
   return { debug: () => undefined, info: () => undefined, warn: tell('warns'), error: tell('fails') };
 }
 
-/** The names of all zones, now and whenever they change. */
-async function* zoneNames(view: View<ApiObject>, signal: AbortSignal): AsyncIterable<readonly string[]> {
-  let wake = (): void => undefined;
-  view.onChange(({ old, object }) => {
-    if (old === undefined || object === undefined) wake();
-  });
-  while (!signal.aborted) {
-    const changed = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    yield view.list().map(({ metadata }) => metadata.name);
-    await changed;
-  }
-}
-
 /** The same fates for everybody but one. */
 function sparing(spared: SimProcess, fates: Fates): Fates {
   const those = ({ process }: Exchange): Fates => (process === spared ? NO_FATES : fates);
@@ -132,15 +109,8 @@ async function runAll(parts: Parts, process: SimProcess, random: Random): Promis
     },
   });
   const options = { views, client, sessions, clock: base.clock, identity: process.name, leaseMs: LEASE_MS };
-  const controllers = [
-    zoneController(options),
-    podController(options),
-    hostController(options),
-    storagePoolController(options),
-    volumeController(options),
-    virtualMachineController(options),
-  ] as readonly unknown[] as readonly AnyController[];
-  const shards = (stop: AbortSignal): AsyncIterable<readonly string[]> => zoneNames(views.of(ZoneKind), stop);
+  const controllers = allControllers(options);
+  const shards = (stop: AbortSignal): AsyncIterable<readonly string[]> => zoneShards(views.of(ZoneKind), stop);
   const hints = (stop: AbortSignal) => sessions.hints(stop);
   const run = { ...base, client, views, identity: process.name, controllers, shards, hints, leaseMs: LEASE_MS };
   await runControllers(run, signal);

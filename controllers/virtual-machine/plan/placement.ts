@@ -1,4 +1,5 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { conditionIn } from '../../../apis/meta/condition.ts';
 import { schedule } from '../schedule.ts';
 import { filterOf, NOT_READY } from '../schedule-filter.ts';
 import { roomOf } from '../schedule-room.ts';
@@ -57,6 +58,6 @@ export function planVerification(vm: VirtualMachine, facts: VmFacts): Conclusion
       scheduled: { status: 'False', reason: 'Unschedulable', message },
     };
   }
-  const claimed = vm.status.conditions.find(({ type }) => type === 'Scheduled')?.message ?? `on Host ${name}`;
+  const claimed = conditionIn(vm, 'Scheduled')?.message ?? `on Host ${name}`;
   return { ...planPreparation(vm, facts), scheduled: { status: 'True', reason: 'Scheduled', message: claimed } };
 }

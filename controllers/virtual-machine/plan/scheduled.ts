@@ -1,4 +1,5 @@
 import type { VirtualMachine } from '../../../apis/compute/v1alpha1/virtual-machine/schema.ts';
+import { conditionIn } from '../../../apis/meta/condition.ts';
 import type { VmFacts, VmStatus } from './facts.ts';
 
 /** A condition as it is planned. */
@@ -22,7 +23,7 @@ export function scheduledAs(
   misfit: string | undefined,
 ): Said {
   if (scheduled !== undefined) return { type: 'Scheduled', ...scheduled };
-  const before = status.conditions.find(({ type }) => type === 'Scheduled');
+  const before = conditionIn({ status }, 'Scheduled');
   if (before !== undefined && placement === undefined) {
     if (before.status === 'True' && before.reason !== 'Moving' && host !== undefined) {
       return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: placedOn(host, before, misfit) };
