@@ -14,8 +14,8 @@ export interface HostDoc {
   readonly config: HostConfig;
   /** Without power: it runs nothing and answers nothing. */
   readonly off?: true;
-  /** The newest token that came back: when it was given out, and for how long; 0: it ended the lease. */
-  readonly lease?: { readonly issuedMs: number; readonly durationMs: number };
+  /** The newest token that came back: when it was given out, after how many that had come back, and for how long; 0: it ended the lease. */
+  readonly lease?: { readonly issuedMs: number; readonly after: number; readonly durationMs: number };
 }
 
 /** A pool of the world. */

@@ -10,21 +10,25 @@ import type { Sim } from './sim.ts';
 
 type Lease = NonNullable<HostDoc['lease']>;
 
-/** When and for how long a token was given out, by the world's own time: whoever has the world open keeps the lease, so no process is needed for it. */
-function tokenOf({ bootId, config }: HostDoc, nowMs: number): string {
-  return `${bootId}.${nowMs}.${config.leaseMs}`;
+/**
+ * When and for how long a token was given out, by the world's own time: whoever has the world open keeps the lease, so no process is needed for it.
+ * What came back before tells apart those of one millisecond.
+ */
+function tokenOf({ bootId, config }: HostDoc, lease: Lease | undefined, nowMs: number): string {
+  return `${bootId}.${nowMs}.${config.leaseMs}.${lease === undefined ? 0 : lease.after + 1}`;
 }
 
 /** What a token says; undefined for what is none of this boot. */
 function readToken({ bootId }: HostDoc, token: string): Lease | undefined {
-  const [boot, issued = '', duration = '', ...rest] = token.split('.');
-  const [issuedMs, durationMs] = [Number(issued), Number(duration)];
-  const whole = boot === bootId && rest.length === 0 && Number.isSafeInteger(issuedMs) && Number.isSafeInteger(durationMs);
-  return whole && durationMs >= 0 ? { issuedMs, durationMs } : undefined;
+  const [boot, ...parts] = token.split('.');
+  const [issuedMs = -1, durationMs = -1, after = -1] = parts.map(Number);
+  const whole = boot === bootId && parts.length === 3 && [issuedMs, durationMs, after].every(Number.isSafeInteger);
+  return whole && durationMs >= 0 ? { issuedMs, durationMs, after } : undefined;
 }
 
-function comesInTime({ issuedMs, durationMs }: Lease, { lease }: HostDoc, nowMs: number): boolean {
-  if (issuedMs > nowMs || issuedMs <= (lease?.issuedMs ?? -1)) return false;
+function comesInTime({ issuedMs, durationMs, after }: Lease, { lease }: HostDoc, nowMs: number): boolean {
+  const isNewer = lease === undefined || issuedMs > lease.issuedMs || (issuedMs === lease.issuedMs && after > lease.after);
+  if (issuedMs > nowMs || !isNewer) return false;
   return durationMs === 0 || issuedMs + durationMs > nowMs;
 }
 
@@ -53,7 +57,7 @@ export function renewLease(sim: Sim, host: HostDoc, context: MutationContext, to
     // Whether machines are under it is something to be seen of them.
     if (inForceMs > 0 !== (host.lease?.durationMs ?? 0) > 0) sim.changed('host', host.uid, '');
     const holds = lease !== undefined && nowMs < leaseEndMs({ lease }) && inForceMs > 0;
-    return { token: tokenOf(host, nowMs), offeredMs: host.config.leaseMs, inForceMs, holds };
+    return { token: tokenOf(host, lease, nowMs), offeredMs: host.config.leaseMs, inForceMs, holds };
   });
 }
 

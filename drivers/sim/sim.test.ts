@@ -53,6 +53,23 @@ test('time alone boots a guest and ends a stop', async () => {
   sim.close();
 });
 
+test('of tokens that were given out in one millisecond the later one counts, and the earlier one no more', async () => {
+  const { sim, context } = await world(handClock());
+  const ref = { category: 'machine', uid: 'leased', name: 'leased', address: '' } as const;
+  const open = (leaseSeconds: number) => sim.driver.session.open(ref, { leaseSeconds }, fence, signal);
+  const { session } = await open(1);
+  const renew = async (token: string) =>
+    (await sim.driver.host?.renew({ ...context, session }, token, signal)) ?? { token: '', inForceMs: -1 };
+  const first = await renew('');
+  const second = await renew(first.token);
+  expect(second).toMatchObject({ inForceMs: 1000 });
+  await open(0);
+  const last = await renew(second.token);
+  expect(await renew(last.token)).toMatchObject({ inForceMs: 0 });
+  for (const { token } of [first, second]) expect(await renew(token)).toMatchObject({ inForceMs: 0 });
+  sim.close();
+});
+
 test('the journal keeps every effect with its fence, and what happened by itself without', async () => {
   const { sim, context } = await world(handClock());
   const { machine } = sim.driver;
