@@ -127,9 +127,13 @@ function listenFor({ leases, clock, namespace, name }: ElectionOptions, matters:
   });
   return {
     async sleep(ms, signal) {
+      const leave = (): void => heard.abort(signal.reason);
+      if (signal.aborted) leave();
+      else signal.addEventListener('abort', leave, { once: true });
       try {
-        await clock.sleep(ms, AbortSignal.any([signal, heard.signal])).catch(() => undefined);
+        await clock.sleep(ms, heard.signal).catch(() => undefined);
       } finally {
+        signal.removeEventListener('abort', leave);
         stop?.();
       }
     },

@@ -2,6 +2,9 @@ import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
 import { linkedTo } from '../apis/meta/linked.ts';
 
+/** Made once: where it comes from tells nobody anything. */
+const DONE = new Error('done');
+
 /** What `work` gives within `ms`; its signal aborts when it is late. */
 export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   const ending = linkedTo(signal);
@@ -15,7 +18,7 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
     return await work(ending.signal);
   } finally {
     ending.unlink();
-    ending.abort(new Error('done'));
+    ending.abort(DONE);
     await timer;
   }
 }
