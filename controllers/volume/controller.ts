@@ -16,7 +16,19 @@ import { ask, changing, checkIdentity, endpointOf, looking, openEndpoint, ownerO
 import type { Answer } from '../runtime/device.ts';
 import type { Adoptable, Holder, VolumeFacts, VolumeStatus, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-import { adopterOf, claimHolds, clonedBy, hasHeard, offersFor, poolFactOf, sourceOf, wantingOf, worldOf, zoneOf } from './world.ts';
+import {
+  adopterOf,
+  claimHolds,
+  clonedBy,
+  hasHeard,
+  isWorkedOn,
+  offersFor,
+  poolFactOf,
+  sourceOf,
+  wantingOf,
+  worldOf,
+  zoneOf,
+} from './world.ts';
 import type { World } from './world.ts';
 import { triggersOf } from './triggers.ts';
 
@@ -108,7 +120,7 @@ async function askHolder(
   if (!answer.known) return { state: 'unknown', because: answer.because };
   const { machine, canGrow } = answer.value;
   const holds = machine?.disks.some(({ uid }) => uid === volume.metadata.uid) === true;
-  if (holds) return { state: 'holds', power: machine.power, canGrow };
+  if (holds) return { state: 'holds', power: machine.power, canGrow, ...(isWorkedOn(world, volume) && { begun: true }) };
   if (hasHeard(world, volume, machine)) return { state: 'free' };
   // A call that gives the machine the disk may be under way, until the host has heard of a decision that refuses it.
   return { state: 'without', because: `Host ${claim.host} has not heard that VirtualMachine ${claim.virtualMachine} lets it go` };

@@ -33,7 +33,8 @@ export type Wanting = Claim;
 
 /** What the machine of the claim does with the disk. */
 export type Holder =
-  | { readonly state: 'holds'; readonly power: PowerState; readonly canGrow: boolean }
+  /** `begun`: its VM, as far as is seen, is not done with it yet. */
+  | { readonly state: 'holds'; readonly power: PowerState; readonly canGrow: boolean; readonly begun?: true }
   /** Surely not attached: seen to be so, or its host is proven dead. */
   | { readonly state: 'free' }
   /** Seen without it; but a call that gives it the disk may be under way. */

@@ -21,16 +21,20 @@ export interface Conclusion extends Verdict<VolumeReason> {
 
 type VolumeCondition = VolumeStatus['conditions'][number];
 
-function attached(claim: Claim | undefined, { holder }: VolumeFacts): Omit<VolumeCondition, 'observedGeneration'> {
+function attached({ status }: Volume, claim: Claim | undefined, { holder }: VolumeFacts): Omit<VolumeCondition, 'observedGeneration'> {
   if (claim === undefined) return { type: 'Attached', status: 'False', reason: 'Detached', message: 'nobody has it' };
   const where = `VirtualMachine ${claim.virtualMachine} on Host ${claim.host}`;
+  const claimed = { type: 'Attached', status: 'False', reason: 'Claimed', message: `by ${where}` } as const;
   switch (holder?.state) {
     case 'holds':
+      // Of what takes a moment the end is told, and not each part.
+      if (holder.begun === true && status.conditions.some(({ type, reason }) => type === 'Attached' && reason === 'Claimed'))
+        return claimed;
       return { type: 'Attached', status: 'True', reason: 'Attached', message: `to ${where}` };
     case 'unknown':
       return { type: 'Attached', status: 'Unknown', reason: 'DriverUnreachable', message: `${where}: ${holder.because}` };
     default:
-      return { type: 'Attached', status: 'False', reason: 'Claimed', message: `by ${where}` };
+      return claimed;
   }
 }
 
@@ -68,7 +72,7 @@ export function say(volume: Volume, facts: VolumeFacts, conclusion: Conclusion):
       ...(claim !== undefined && { claim }),
       conditions: [
         ...verdictConditions(metadata.generation, conclusion),
-        { ...attached(claim, facts), observedGeneration },
+        { ...attached(volume, claim, facts), observedGeneration },
         ...(resizing === undefined ? [] : [{ type: 'Resizing' as const, status: 'True' as const, ...resizing, observedGeneration }]),
       ],
     },

@@ -4,7 +4,7 @@ import type { Volume } from '../../apis/storage/v1alpha1/volume/schema.ts';
 import { stampConditions } from '../runtime/plan.ts';
 import type { VolumeFacts, VolumePlan, VolumeReason, VolumeStep } from './plan-facts.ts';
 import { planVolume } from './plan.ts';
-import { GIB, NOW, volume, pool, disk, known, silent, facts, placed, there, claim, wanting, held, holding, tried } from './test-facts.ts';
+import { GIB, NOW, volume, pool, disk, known, silent, facts, placed, there, wanting, held, holding, tried } from './test-facts.ts';
 import type { Have } from './test-facts.ts';
 
 interface Row extends Have {
@@ -282,57 +282,6 @@ describe('planVolume', () => {
     const operation = { id: 'fill-v-1', uid: 'v-1', state: 'running', percent: 57, bytesDone: 57, bytesTotal: 100 } as const;
     const have = volume({ spec: { source: { image: 'debian' } }, status: { ...placed, operation: 'fill-v-1' } });
     expect(planVolume(have, facts({ operation })).status.progressPercent).toBe(50);
-  });
-});
-
-describe('A claim', () => {
-  test('is granted to the first that wants the disk, at its placement', () => {
-    const later = { ...claim, virtualMachine: 'vm-2', uid: 'm-2', hostId: 'h-2' };
-    const plan = planVolume(volume({ status: there }), facts({ ...known(disk()), wanting: [...wanting, later] }));
-    expect(plan.status.claim).toEqual(claim);
-  });
-
-  test('is not granted while the disk is published elsewhere; that is taken back first', () => {
-    const plan = planVolume(volume({ status: there }), facts({ ...known(disk({ publishedTo: ['h-9'] })), wanting }));
-    expect(plan.status.claim).toBeUndefined();
-    expect(plan.steps).toEqual([{ do: 'unpublish', hostId: 'h-9' }]);
-  });
-
-  test('is not granted while another volume is copied from the disk', () => {
-    expect(planVolume(volume({ status: there }), facts({ ...known(disk()), wanting, clonedBy: 'b' })).status.claim).toBeUndefined();
-  });
-
-  test('is not granted before the disk is there', () => {
-    expect(planVolume(volume({ status: placed }), facts({ wanting })).status.claim).toBeUndefined();
-  });
-
-  test('is not granted on a volume that leaves', () => {
-    const plan = planVolume(volume({ status: there, deleting: true }), facts({ ...known(disk()), wanting }));
-    expect(plan.status.claim).toBeUndefined();
-  });
-
-  test.each([
-    {
-      why: 'stays while its VM wants it, even before the machine has it',
-      more: { claimHolds: true, holder: { state: 'free' } },
-      stays: true,
-    },
-    { why: 'stays while the machine has the disk', more: { holder: { state: 'holds', power: 'stopped', canGrow: true } }, stays: true },
-    {
-      why: 'stays while its machine may still be given the disk',
-      more: { holder: { state: 'without', because: 'not told yet' } },
-      stays: true,
-    },
-    { why: 'stays while nobody can tell', more: { holder: { state: 'unknown', because: 'silence' } }, stays: true },
-    { why: 'falls when the detach was seen', more: { holder: { state: 'free' } }, stays: false },
-  ] as const)('$why', ({ more, stays }) => {
-    const plan = planVolume(volume({ status: held }), facts({ ...holding, claimHolds: false, ...more }));
-    expect(plan.status.claim).toEqual(stays ? claim : undefined);
-    expect(plan.steps).toEqual(stays ? [] : [{ do: 'unpublish', hostId: 'h-1' }]);
-  });
-
-  test('survives every ignorance about the disk', () => {
-    expect(planVolume(volume({ status: held }), facts({ ...silent, claimHolds: true })).status.claim).toEqual(claim);
   });
 });
 

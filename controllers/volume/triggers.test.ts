@@ -91,4 +91,25 @@ describe('A volume is woken', () => {
     says('GuestShutdown', 3);
     expect(woken()).toEqual(['data']);
   });
+
+  test('when its VM is done, or gives up, for then it says that it has it', () => {
+    const { world, woken } = volumes();
+    world.volumes.put(volumeObject('data', { storagePool: 'p' }, fine));
+    const disks = [{ name: 'data', volume: 'data' }];
+    const says = (moves: boolean, version: number): void => {
+      const ready = readyAs('False', 'Starting');
+      const conditions = [
+        ready,
+        scheduled('True'),
+        ...(moves ? [{ ...ready, type: 'Reconciling' as const, status: 'True' as const }] : []),
+      ];
+      world.machines.put(machineObject('vm', { disks }, { host: 'h-0', placementEpoch: 1, conditions }, { version }));
+    };
+    says(true, 1);
+    woken();
+    says(true, 2);
+    expect(woken()).toEqual([]);
+    says(false, 3);
+    expect(woken()).toEqual(['data']);
+  });
 });

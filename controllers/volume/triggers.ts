@@ -45,8 +45,9 @@ function placeAndReady(object: ApiObject): unknown {
   const { host, placementEpoch } = vm.status;
   const scheduled = conditionIn(vm, 'Scheduled')?.status;
   const { status, reason, lastTransitionTime, observedGeneration } = conditionIn(vm, 'Ready') ?? {};
+  const moves = conditionIn(vm, 'Reconciling')?.status;
   // With when it became so, and for what: a view that is listed anew has not seen that there was work in between.
-  return [host, placementEpoch, scheduled, status, status === 'True' ? reason : undefined, lastTransitionTime, observedGeneration];
+  return [host, placementEpoch, scheduled, moves, status, status === 'True' ? reason : undefined, lastTransitionTime, observedGeneration];
 }
 
 /** Whether less of its pool is promised to a volume than before: what waits for room may have it. */

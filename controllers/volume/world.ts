@@ -164,6 +164,12 @@ export function hasHeard({ machines }: World, { metadata, status: { claim } }: V
   return machine !== undefined && machine.generation >= vm.metadata.generation;
 }
 
+/** Whether the VM that claims a volume says that it is at work: giving it its disks may be a part of that. */
+export function isWorkedOn({ machines }: World, { metadata, status: { claim } }: Volume): boolean {
+  const vm = machines.get({ namespace: metadata.namespace ?? '', name: claim?.virtualMachine ?? '' });
+  return vm !== undefined && vm.metadata.uid === claim?.uid && conditionIn(vm, 'Reconciling')?.status === 'True';
+}
+
 /** A volume that is being filled from this one. */
 export function clonedBy({ volumesBySource }: World, { metadata }: Volume): string | undefined {
   const copying = volumesBySource
