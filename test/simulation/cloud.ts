@@ -93,9 +93,8 @@ function clientOf({ wire, fates, serverOf }: Parts, process: SimProcess): Client
 }
 
 /** Runs all controllers in a process, as cmd/cloudd does. */
-async function runAll(parts: Parts, process: SimProcess, random: Random): Promise<void> {
+async function runAll(parts: Parts, process: SimProcess, random: Random, signal: AbortSignal): Promise<void> {
   const { timeline, trace, wire, driver, watch } = parts;
-  const { signal } = new AbortController();
   const client = clientOf(parts, process);
   const base = { clock: clockOf(timeline, random.below(1_000_000), process), random: random.next, log: logOf(process.name, trace) };
   const views = createViews(client, base, signal);
@@ -157,6 +156,7 @@ export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCl
   const driver = createDriverProcess({ timeline, trace, clock: clockOf(timeline, 0), newId: ids.hex });
   const watch = watchOver({ sim: driver.now, now: timeline.now, trace });
   const ending = new AbortController();
+  const over = new AbortController();
   const stored = await openSqliteStore({ file: ':memory:', soon: (then) => void timeline.after(0, then) }, ending.signal);
   const store = watch.seeing(stored);
   let suffixes = 0;
@@ -194,7 +194,7 @@ export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCl
       const process = createProcess(`controllers-${processes.length + 1}`, timeline, trace);
       processes.push(process);
       trace.add(`${process.name} begins`);
-      runAll(parts, process, createRandom(seed + processes.length)).catch((error: unknown) => {
+      runAll(parts, process, createRandom(seed + processes.length), over.signal).catch((error: unknown) => {
         watch.violations.push(`${process.name} ended: ${error instanceof Error ? error.message : ''}`);
       });
       return process;
@@ -205,6 +205,8 @@ export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCl
     restartDriver: driver.restart,
     async close() {
       for (const process of processes) process.kill();
+      // The dead hear nothing; but what waits for a signal that never comes would be kept in memory for ever.
+      over.abort(new Error('the run has ended'));
       // What is on its way arrives before the store is closed.
       await timeline.run(() => false, timeline.now() + SECOND_MS);
       ending.abort(new Error('the run has ended'));
