@@ -63,7 +63,8 @@ export function driverLink(driver: Driver, { wire, process, witness, sends, look
       const uid = args.length > 2 ? uidOf(subject) : '';
       const told = { call, context: context as MutationContext, uid, process: process.name };
       const heard = mutating ? sends(told) : () => undefined;
-      if (call === 'machine.get') looks(process.name, uid);
+      // A volume's round looks at machines, too.
+      if (call === 'machine.get' && told.context.trace.startsWith(`${uid}.`)) looks(process.name, uid);
       const effect = (stop: AbortSignal): Promise<unknown> => {
         const run = (): Promise<unknown> => method(...args.slice(0, -1), stop);
         return mutating ? witness(told, run) : run();

@@ -66,8 +66,9 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
   const decidedIn = new Map<string, string>();
   /** Calls about machines, by process, session and machine. */
   const underWay = new Map<string, string>();
-  /** When each process last began to look at each machine. */
+  /** When each process last began to look at each machine, and had, when it sent a call. */
   const looked = new Map<string, number>();
+  const lookedBefore = new WeakMap<Effect, number>();
   const readers = new Map<string, (() => void)[]>();
   let lastChange = { atMs: 0, what: 'nothing' };
 
@@ -97,7 +98,7 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
     if (write.do !== 'remove') declared.learn(write, now());
   };
   const judge = (effect: Effect, before: Picture, after: Picture): void => {
-    const { call, uid, context, process } = effect;
+    const { call, uid, context } = effect;
     const { shard, epoch, generation } = context.fence;
     const known = epochs.get(shard) ?? 0;
     const changes = changesBetween(before, after);
@@ -114,7 +115,7 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
       after,
       generation,
       answers,
-      lookedMs: looked.get(`${process} ${uid}`) ?? now(),
+      lookedMs: lookedBefore.get(effect) ?? now(),
     }))
       violate(sentence);
   };
@@ -127,8 +128,10 @@ export function watchOver({ sim, now, trace }: WorldWatchOptions): WorldWatch {
     looks(process, uid) {
       looked.set(`${process} ${uid}`, now());
     },
-    sends({ call, uid, context, process }) {
+    sends(effect) {
+      const { call, uid, context, process } = effect;
       const { shard, epoch } = context.fence;
+      lookedBefore.set(effect, looked.get(`${process} ${uid}`) ?? now());
       const holder = leases.get(`shard-${shard}`);
       if (holder !== process) violate(`${process} sent ${call} ${uid} although ${holder ?? 'nobody'} leads ${shard}`);
       const key = `${shard} ${epoch}`;

@@ -86,7 +86,12 @@ function disksReady({ disks }: VmFacts): Said {
   const waiting = disks.flatMap(({ blocked }) => blocked ?? []);
   const [first] = waiting;
   if (first === undefined)
-    return { type: 'DisksReady', status: 'True', reason: 'DisksReady', message: `${countOf(disks.length, 'disk')} ready` };
+    return {
+      type: 'DisksReady',
+      status: 'True',
+      reason: 'DisksReady',
+      message: disks.length === 0 ? 'it lists no disks' : `${countOf(disks.length, 'disk')} ready`,
+    };
   return { type: 'DisksReady', status: 'False', reason: first.reason, message: nameList(waiting.map(({ message }) => message)) };
 }
 
