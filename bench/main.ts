@@ -188,7 +188,8 @@ async function bench(options: Options): Promise<void> {
 try {
   await bench(readOptions());
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`bench: ${error.message}`);
+  const isUsage = error instanceof UsageError || String((error as { readonly code?: unknown }).code).startsWith('ERR_PARSE_ARGS');
+  if (!isUsage) throw error;
+  console.error(`bench: ${(error as Error).message}`);
   process.exitCode = 2;
 }

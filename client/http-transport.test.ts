@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { ZoneKind } from '../apis/infra/v1alpha1/zone/kind.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
-import type { ApiRequest, Transport } from '../apis/meta/request.ts';
+import { BOOKMARK_SECONDS, type ApiRequest, type Transport } from '../apis/meta/request.ts';
 import { tokenAuthenticator } from '../server/http/authenticate.ts';
 import { newAuthority, newServerCertificate } from '../server/http/certificates.ts';
 import { kubeconfigOf } from '../server/http/kubeconfig.ts';
@@ -231,6 +231,80 @@ describe('a server that says nothing', () => {
     await clock.advance(66_000);
     expect(await read).toMatchObject({ reason: 'ServiceUnavailable' });
     expect(await write).toMatchObject({ reason: 'Timeout' });
+  });
+
+  const body = JSON.stringify({ ...zone('z'), metadata: { name: 'z' } });
+  const answer = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${String(body.length)}\r\n\r\n${body}`;
+
+  /** Answers until it is told that all connections which are open now are dead; new ones are well. */
+  async function dying(): Promise<{ readonly port: number; die(): void; readonly opened: () => number }> {
+    const dead = new Set<Socket>();
+    const port = await rude((socket) => {
+      socket.on('data', () => {
+        if (!dead.has(socket)) socket.write(answer);
+      });
+    });
+    return { port, die: () => sockets.forEach((socket) => dead.add(socket)), opened: () => sockets.size };
+  }
+
+  test('on a connection that is kept is asked on another one, and what else is kept is not trusted', async () => {
+    const { port, die, opened } = await dying();
+    const clock = createManualClock();
+    const { transport } = await connectBy({ file: await fileOf(configOf(port)), objectMs: 10_000 }, clock, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    const get = (): Promise<unknown> => client.get(ZoneKind, { name: 'z' }, bench.signal);
+    await Promise.all([get(), get(), get()]);
+    expect(opened()).toBe(3);
+    die();
+    const read = get();
+    await REAL_CLOCK.sleep(50, bench.signal);
+    await clock.advance(9_000);
+    expect(await Promise.race([read, Promise.resolve('waiting')])).toBe('waiting');
+    await clock.advance(2_000);
+    expect(await read).toMatchObject({ kind: 'Zone' });
+    // Without a second's wait: none of the dead ones is used again.
+    expect(await get()).toMatchObject({ kind: 'Zone' });
+    expect(opened()).toBe(4);
+  });
+
+  test('to a write on a connection that is kept ends it with Timeout, and the next is written at once', async () => {
+    const { port, die } = await dying();
+    const clock = createManualClock();
+    const { transport } = await connectBy({ file: await fileOf(configOf(port)), objectMs: 10_000 }, clock, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    await Promise.all([make(client, 'a'), make(client, 'b')]);
+    die();
+    const write = caught(make(client, 'z'));
+    await REAL_CLOCK.sleep(50, bench.signal);
+    await clock.advance(11_000);
+    expect(await write).toMatchObject({ reason: 'Timeout' });
+    expect(await make(client, 'z')).toMatchObject({ kind: 'Zone' });
+  });
+
+  test('for two and a half times as long as its watch promised to tell something has lost it', async () => {
+    const lines = [
+      'HTTP/1.1 200 OK',
+      'content-type: application/json',
+      `${BOOKMARK_SECONDS}: 15`,
+      'transfer-encoding: chunked',
+      '',
+      '1',
+      '\n',
+      '',
+    ];
+    const port = await rude((socket) => {
+      socket.once('data', () => socket.write(lines.join('\r\n')));
+    });
+    const clock = createManualClock();
+    const { transport } = await connectBy({ file: await fileOf(configOf(port)) }, clock, bench.signal);
+    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
+    const next = caught(client.watch(ZoneKind, { resourceVersion: '1' }, bench.signal)[Symbol.asyncIterator]().next());
+    await eventually(() => sockets.size === 1, 'it is connected');
+    await REAL_CLOCK.sleep(100, bench.signal);
+    await clock.advance(37_000);
+    expect(await Promise.race([next, Promise.resolve('waiting')])).toBe('waiting');
+    await clock.advance(38_000);
+    expect(await next).toMatchObject({ reason: 'ServiceUnavailable' });
   });
 
   test('for more than two minutes of a watch has lost it', async () => {

@@ -3,24 +3,35 @@ import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
-import type { ApiRequest, ApiResponse, ApiStream, Transport, WatchEvent } from '../apis/meta/request.ts';
+import {
+  BOOKMARK_SECONDS,
+  type ApiRequest,
+  type ApiResponse,
+  type ApiStream,
+  type Transport,
+  type WatchEvent,
+} from '../apis/meta/request.ts';
 
 export interface HttpTransportOptions {
   readonly config: KubeConfig;
   readonly clock: Clock;
+  /** How soon the answer about one object must begin; as any other where it is not given. Who asks again by itself need not wait for long. */
+  readonly objectMs?: number;
 }
 
 /** An answer must begin this soon, and be whole: what is longer is a server that hangs. */
 const ANSWER_MS = 65_000;
-/** A watch says something, if only a bookmark, once a minute; one that is silent for longer is a dead connection. */
+/** A watch says something, if only a bookmark, once a minute, or as often as its answer says; one that is silent for longer is a dead connection. */
 const SILENCE_MS = 150_000;
+const SILENT_BOOKMARKS = 2.5;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 /** A connection that is kept is asked whether it still is one this often. */
 const KEEP_ALIVE_MS = 10_000;
+const LATE = 'no answer in time';
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** Requests over HTTPS, with the server, certificates and credentials of the kubeconfig's current context. */
-export function httpTransport({ config, clock }: HttpTransportOptions): Transport {
+export function httpTransport({ config, clock, objectMs = ANSWER_MS }: HttpTransportOptions): Transport {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new ApiError('BadRequest', 'the kubeconfig has no cluster for its current context');
   if (!URL.canParse(cluster.server) || !cluster.server.startsWith('https://'))
@@ -38,15 +49,24 @@ export function httpTransport({ config, clock }: HttpTransportOptions): Transpor
     }
     if (agent !== undefined) options.agent = agent;
     signal.throwIfAborted();
-    const response = await send(target, options, request, clock, signal);
+    // Lists and watches have a query; an answer about many objects may take its time.
+    const answerMs = request.query.length === 0 ? objectMs : ANSWER_MS;
+    const response = await send(target, options, request, { clock, answerMs, agent }, signal);
     const headers = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+    const dead = (): void => closeIdle(agent);
     const watches = request.query.some(([name, value]) => name === 'watch' && value === 'true');
     if (watches && response.statusCode === 200)
-      return { status: 200, headers, events: eventsOf(response, clock, signal) } satisfies ApiStream;
-    const text = await bodyOf(response, request, clock, signal);
+      return { status: 200, headers, events: eventsOf(response, { clock, ms: silenceOf(headers), dead }, signal) } satisfies ApiStream;
+    const text = await bodyOf(response, request, { clock, ms: answerMs, dead }, signal);
     const json = (headers['content-type'] ?? '').startsWith('application/json');
     return { status: response.statusCode ?? 0, headers, body: json ? parse(text) : text } satisfies ApiResponse;
   };
+}
+
+/** For how long a watch may say nothing. */
+function silenceOf({ [BOOKMARK_SECONDS]: seconds }: Readonly<Record<string, string>>): number {
+  const ms = Number(seconds ?? Number.NaN) * 1000 * SILENT_BOOKMARKS;
+  return ms > 0 ? Math.min(ms, SILENCE_MS) : SILENCE_MS;
 }
 
 /** The address of a request. A name such as `..` would be taken for a step up, so it is refused. */
@@ -74,7 +94,19 @@ function noAnswer(error: unknown, { method }: ApiRequest, sent: boolean): ApiErr
   return new ApiError('ServiceUnavailable', `the server cannot be reached: ${what}`, { cause: error });
 }
 
-function send(target: URL, options: RequestOptions, request: ApiRequest, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
+interface Sending {
+  readonly clock: Clock;
+  readonly answerMs: number;
+  readonly agent: Agent | undefined;
+}
+
+/** Closes connections that are kept for later: where one is dead and nobody was told, the others may be, too. */
+function closeIdle(agent: Agent | undefined): void {
+  for (const sockets of Object.values(agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
+}
+
+function send(target: URL, options: RequestOptions, request: ApiRequest, sending: Sending, signal: AbortSignal): Promise<IncomingMessage> {
+  const { clock, answerMs, agent } = sending;
   return new Promise((resolve, reject) => {
     // Nothing of a request leaves before the server has proven who it is.
     let secured = false;
@@ -90,15 +122,17 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, clock: 
         secured = true;
       });
     });
-    clock.sleep(ANSWER_MS, answered.signal).then(
-      () => outgoing.destroy(new Error('no answer in time')),
+    clock.sleep(answerMs, answered.signal).then(
+      () => outgoing.destroy(new Error(LATE)),
       () => undefined,
     );
     outgoing.on('error', (error) => {
       answered.abort(error);
-      // The server closed a kept connection just as it was used again: what only reads is asked once more, on another one.
-      if (outgoing.reusedSocket && !signal.aborted && request.method === 'GET' && isReset(error)) {
-        send(target, options, request, clock, signal).then(resolve, reject);
+      const late = error.message === LATE;
+      if (outgoing.reusedSocket && (late || signal.aborted)) closeIdle(agent);
+      // The server closed a kept connection just as it was used again, or it is dead: what only reads is asked once more, on another one.
+      if (outgoing.reusedSocket && !signal.aborted && request.method === 'GET' && (late || isReset(error))) {
+        send(target, options, request, sending, signal).then(resolve, reject);
         return;
       }
       reject(signal.aborted ? asError(signal.reason) : noAnswer(error, request, secured));
@@ -115,13 +149,22 @@ function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
 }
 
-/** The parts of an answer; where none comes for `ms`, the connection is dead and is broken off. */
-async function* chunksOf(response: IncomingMessage, ms: number, clock: Clock, signal: AbortSignal): AsyncIterable<Buffer> {
+/** How an answer is waited for. */
+interface Patience {
+  readonly clock: Clock;
+  /** Where nothing comes for so long, the connection is dead, and others may be. */
+  readonly ms: number;
+  readonly dead: () => void;
+}
+
+/** The parts of an answer, for as long as there is patience with it. */
+async function* chunksOf(response: IncomingMessage, { clock, ms, dead }: Patience, signal: AbortSignal): AsyncIterable<Buffer> {
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
   let heardMs = clock.monotonic();
   const guard = async (): Promise<void> => {
     for (let left = ms; left > 0; left = heardMs + ms - clock.monotonic()) await clock.sleep(left, both);
+    dead();
     response.destroy(new Error('silent for too long'));
   };
   const guarded = guard().catch(() => undefined);
@@ -137,11 +180,11 @@ async function* chunksOf(response: IncomingMessage, ms: number, clock: Clock, si
   }
 }
 
-async function bodyOf(response: IncomingMessage, request: ApiRequest, clock: Clock, signal: AbortSignal): Promise<string> {
+async function bodyOf(response: IncomingMessage, request: ApiRequest, patience: Patience, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of chunksOf(response, ANSWER_MS, clock, signal)) {
+    for await (const chunk of chunksOf(response, patience, signal)) {
       length += chunk.length;
       if (length > MAX_ANSWER_BYTES) throw new Error('larger than 256 MiB');
       chunks.push(chunk);
@@ -162,11 +205,11 @@ function parse(text: string): unknown {
 }
 
 /** The lines of a watch; ends when the server ends it, rejects when the connection breaks. */
-async function* eventsOf(response: IncomingMessage, clock: Clock, signal: AbortSignal): AsyncIterable<WatchEvent> {
+async function* eventsOf(response: IncomingMessage, patience: Patience, signal: AbortSignal): AsyncIterable<WatchEvent> {
   let pending: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of chunksOf(response, SILENCE_MS, clock, signal)) {
+    for await (const chunk of chunksOf(response, patience, signal)) {
       let start = 0;
       for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
         const line = Buffer.concat([...pending, chunk.subarray(start, end)]);

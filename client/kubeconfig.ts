@@ -6,6 +6,8 @@ export interface KubeconfigChoice {
   readonly file: string;
   /** The current one where it is not given. */
   readonly context?: string;
+  /** How soon the answer about one object must begin; as any other where it is not given. */
+  readonly objectMs?: number;
 }
 
 /** How to reach the server that a kubeconfig names. */
@@ -19,7 +21,7 @@ export interface Connection {
 }
 
 /** Reads a kubeconfig; ApiError BadRequest says what is wrong with it. client-node is loaded here and not before. */
-export async function connectBy({ file, context }: KubeconfigChoice, clock: Clock, signal: AbortSignal): Promise<Connection> {
+export async function connectBy({ file, context, objectMs }: KubeconfigChoice, clock: Clock, signal: AbortSignal): Promise<Connection> {
   signal.throwIfAborted();
   const [{ KubeConfig }, { httpTransport }] = await Promise.all([
     import('@kubernetes/client-node/dist/config.js'),
@@ -47,7 +49,11 @@ export async function connectBy({ file, context }: KubeconfigChoice, clock: Cloc
     throw wrong(`names the server ${JSON.stringify(server)}; it must be like https://127.0.0.1:6440`);
   const token = config.getCurrentUser()?.token;
   return {
-    ...{ transport: httpTransport({ config, clock }), namespace: chosen.namespace ?? 'default', server },
+    ...{
+      transport: httpTransport({ config, clock, ...(objectMs !== undefined && { objectMs }) }),
+      namespace: chosen.namespace ?? 'default',
+      server,
+    },
     ...(token !== undefined && token !== '' && { token }),
   };
 }

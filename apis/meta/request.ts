@@ -42,5 +42,8 @@ export interface ApiStream {
   readonly events: AsyncIterable<WatchEvent>;
 }
 
+/** The header of a watch's answer that says after how many seconds of silence, at most, it tells at least where it is; other servers give none. */
+export const BOOKMARK_SECONDS = 'lenticular-bookmark-seconds';
+
 /** How a request becomes an answer: over HTTPS, or in one process. Failures are answers whose body is a Status; it rejects only when no answer came. */
 export type Transport = (request: ApiRequest, signal: AbortSignal) => Promise<ApiResponse | ApiStream>;

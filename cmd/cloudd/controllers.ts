@@ -127,6 +127,9 @@ export interface ControllersOptions {
   readonly logLevel: LogLevel;
 }
 
+/** A round that hears nothing is begun again; what hangs for longer hangs on a connection that is dead. */
+const OBJECT_MS = 10_000;
+
 /** `cloudd controllers`: the controllers alone, against an API elsewhere. */
 export async function controllers(
   { dataDir, kubeconfig, listen, leaseSeconds, logLevel }: ControllersOptions,
@@ -138,7 +141,7 @@ export async function controllers(
   if (!existsSync(file))
     throw new OperatorError(`there is no kubeconfig at ${file}: give --kubeconfig, or start cloudd apiserver on this data folder first`);
   const { connectBy } = await import('../../client/kubeconfig.ts');
-  const { transport, server, token: own } = await connectBy({ file }, systemClock(), signal);
+  const { transport, server, token: own } = await connectBy({ file, objectMs: OBJECT_MS }, systemClock(), signal);
   const board = createBoard();
   const { endpointToken, ENDPOINT, serveEndpoint } = await import('./endpoint.ts');
   const token = endpointToken(own ?? randomBytes(32).toString('base64url'));

@@ -35,7 +35,8 @@ export type MakeEvent = (resource: Resource, type: ChangeType, change: Change) =
 
 /** Of how many changes, and of what size in all, each resource keeps the events. */
 const KEPT = { changes: 512, size: 8 * 1024 * 1024 };
-const BOOKMARK_MS = 60_000;
+/** So often a watch tells where it is: who has heard nothing for some times as long knows that the connection is dead. */
+export const BOOKMARK_MS = 15_000;
 /** Changes or objects looked at in one go. */
 const SLICE = 256;
 

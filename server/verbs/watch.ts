@@ -1,4 +1,5 @@
-import type { ApiStream } from '../../apis/meta/request.ts';
+import { BOOKMARK_SECONDS, type ApiStream } from '../../apis/meta/request.ts';
+import { BOOKMARK_MS } from '../registry/watcher.ts';
 import { freshnessOf, initialEventsOf } from './freshness.ts';
 import { selectionOf } from './selection.ts';
 import type { Call, Services } from './services.ts';
@@ -12,6 +13,7 @@ export async function watchObjects({ registry }: Services, call: Call, signal: A
   const { resource, namespace } = target;
   const freshness = freshnessOf(query);
   const seconds = query.count('timeoutSeconds') ?? 0;
+  const bookmarks = query.flag('allowWatchBookmarks');
   const events = await registry.watch(
     {
       resource,
@@ -19,10 +21,11 @@ export async function watchObjects({ registry }: Services, call: Call, signal: A
       selection: selectionOf(call),
       freshness,
       ...initialEventsOf(query, freshness),
-      bookmarks: query.flag('allowWatchBookmarks'),
+      bookmarks,
       timeoutMs: 1000 * (seconds === 0 ? DEFAULT_SECONDS : Math.min(seconds, MOST_SECONDS)),
     },
     signal,
   );
-  return { status: 200, headers: { 'content-type': 'application/json' }, events };
+  const headers = { 'content-type': 'application/json', ...(bookmarks && { [BOOKMARK_SECONDS]: String(BOOKMARK_MS / 1000) }) };
+  return { status: 200, headers, events };
 }
