@@ -12,8 +12,8 @@ export interface Alarms {
 }
 
 interface Alarm {
-  readonly ring: () => void;
-  off: boolean;
+  /** Undefined: taken back, or rung. What it would do, and all that this needs, is let go of at once, and not when its time has come. */
+  ring: (() => void) | undefined;
 }
 
 const MAX_SLEEP_MS = 60_000;
@@ -24,16 +24,16 @@ export function createAlarms(clock: Clock): Alarms {
   let dueMs = Number.POSITIVE_INFINITY;
   let rearm = (): void => undefined;
   const due = createDue<Alarm>(
-    ({ off }) => !off,
+    ({ ring }) => ring !== undefined,
     () => live,
   );
   const end = (alarm: Alarm): void => {
-    if (!alarm.off) live -= 1;
-    alarm.off = true;
+    if (alarm.ring !== undefined) live -= 1;
+    alarm.ring = undefined;
   };
   return {
     set(ms, ring) {
-      const alarm: Alarm = { ring, off: false };
+      const alarm: Alarm = { ring };
       const atMs = clock.monotonic() + ms;
       live += 1;
       due.add(alarm, atMs);
@@ -46,8 +46,9 @@ export function createAlarms(clock: Clock): Alarms {
       while (!isAborted(signal)) {
         const now = clock.monotonic();
         for (let alarm = due.take(now); alarm !== undefined; alarm = due.take(now)) {
+          const { ring } = alarm;
           end(alarm);
-          alarm.ring();
+          ring?.();
         }
         const ending = linkedTo(signal);
         rearm = () => {

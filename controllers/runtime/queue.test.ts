@@ -174,6 +174,39 @@ describe('the keyed queue', () => {
     expect(hands.order).toEqual(['/a']);
   });
 
+  test.each([
+    { what: 'changes', priority: PRIORITY.change, most: 11 },
+    { what: 'a resync', priority: PRIORITY.resync, most: 3 },
+  ] as const)('work on $what that waits for no timer lets timers have their turn', async ({ priority, most }) => {
+    let ms = 0;
+    let begun = 0;
+    let longest = 0;
+    const clock = {
+      now: () => ms,
+      monotonic: () => ms,
+      async sleep(wait: number, signal: AbortSignal): Promise<void> {
+        if (wait === 0) begun = 0;
+        await new Promise((resolve) => (wait > 0 ? signal.addEventListener('abort', resolve, { once: true }) : setImmediate(resolve)));
+      },
+    };
+    const queue = createQueue(clock, { workers: 4 });
+    const ending = new AbortController();
+    let left = 1_000;
+    await new Promise<void>((resolve) => {
+      for (let index = left; index > 0; index -= 1) queue.add(`/${String(index)}`, priority);
+      // All that are worked on at once end at once.
+      const work = (): Promise<Verdict> => {
+        ms += 0.5;
+        longest = Math.max(longest, (begun += 1));
+        if ((left -= 1) === 0) resolve();
+        return Promise.resolve(settled);
+      };
+      void queue.run(work, ending.signal);
+    });
+    ending.abort();
+    expect(longest).toBeLessThanOrEqual(most);
+  });
+
   test('the time to add and take keys grows with their number only', async () => {
     const timeOf = async (count: number): Promise<number> => {
       const queue = createQueue(createManualClock());

@@ -245,6 +245,8 @@ function begin(state: State, work: Work, signal: AbortSignal): () => Promise<unk
   const begun = new Set<Promise<void>>();
   let soon = false;
   let turnMs = TURN_MS;
+  /** Nothing was ready and nothing worked on: not that all that was begun has ended, which it may do again and again without a pause. */
+  let idle = true;
   /** Begins no more until timers and sockets have had their turn: work that waits for neither would starve them. */
   const pause = (): void => {
     soon = true;
@@ -258,14 +260,18 @@ function begin(state: State, work: Work, signal: AbortSignal): () => Promise<unk
   };
   const fill = (): void => {
     soon = false;
-    if (state.busy === 0) state.turnMs = state.clock.monotonic();
+    if (idle) state.turnMs = state.clock.monotonic();
+    idle = false;
     while (state.settings.paused === undefined && state.busy < state.settings.workers && !signal.aborted) {
       if (state.clock.monotonic() - state.turnMs > turnMs) {
         pause();
         return;
       }
       const entry = take(state, isTime);
-      if (entry === undefined) return;
+      if (entry === undefined) {
+        idle = state.busy === 0;
+        return;
+      }
       turnMs = entry.priority === PRIORITY.resync ? RESYNC_TURN_MS : TURN_MS;
       entry.state = 'working';
       state.busy += 1;
