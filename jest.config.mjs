@@ -1,8 +1,10 @@
 // Two projects: `unit` lies beside the code; `system` (test/) starts real programs.
+// Where a seeded bug is named, its file is loaded with it.
+const transformer = process.env.LENTICULAR_MUTANT === undefined ? '@swc/jest' : '<rootDir>/hack/seeded-transform.ts';
 const shared = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
+    '^.+\\.ts$': [transformer, { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
   testEnvironment: 'node',
   modulePathIgnorePatterns: ['<rootDir>/tmp/'],

@@ -115,12 +115,12 @@ describe('a new list after 410', () => {
     await create('goes');
     await create('comes-back');
     let cut = (): void => undefined;
-    let watches = 0;
+    let forgotten: string | undefined;
     const client = told((resourceVersion, signal) => {
-      watches += 1;
-      if (watches > 1) return bench.client.watch(ZoneKind, { resourceVersion }, signal);
+      if (forgotten !== undefined && forgotten !== resourceVersion) return bench.client.watch(ZoneKind, { resourceVersion }, signal);
       return (async function* () {
-        await new Promise<void>((resolve) => (cut = resolve));
+        if (forgotten === undefined) await new Promise<void>((resolve) => (cut = resolve));
+        forgotten = resourceVersion;
         yield* [];
         throw new ApiError('Expired', 'too old');
       })();

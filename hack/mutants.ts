@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MUTANTS } from '../test/mutants/all.ts';
 import { seeded, type Mutant } from '../test/mutants/mutant.ts';
-import { ROOT } from './run.ts';
+import { ROOT, run } from './run.ts';
 
 // node hack/mutants.ts [--only NAME] [--part K/N] [--processes P]: hunts for each seeded bug with the simulation, and tells which are found, and by what.
 
@@ -20,9 +20,34 @@ interface Verdict {
 /** No run of a simulation takes so long, on the slowest machine: what does, goes round and round. */
 const PATIENCE_MS = 120_000;
 const WANTED = 0.95;
+const { signal } = new AbortController();
+
+/** The first test that fails with the bug; undefined: none does. */
+async function failingTest({ name, suites = [] }: Mutant): Promise<string | undefined> {
+  if (suites.length === 0) return undefined;
+  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(ROOT, 'node_modules/jest/bin/jest.js')];
+  const { code, stdout, stderr } = await run(
+    process.execPath,
+    [...node, '--ci', '--forceExit', ...suites],
+    { env: { LENTICULAR_MUTANT: name } },
+    signal,
+  );
+  if (code === 0) return undefined;
+  const failed = /^ {2}● (?!Console$)(.*)$/m.exec(stdout + stderr)?.[1];
+  if (failed === undefined || failed.startsWith('Test suite failed to run'))
+    throw new Error(`the tests for ${name} could not be run: ${stderr}`);
+  return failed;
+}
+
+/** Hunts for a bug: with the tests that it names, and else with the simulation. */
+async function hunt(mutant: Mutant): Promise<Verdict> {
+  const beganMs = performance.now();
+  const test = await failingTest(mutant);
+  return test === undefined ? simulate(mutant) : { mutant, killed: true, by: test, seconds: (performance.now() - beganMs) / 1000 };
+}
 
 /** Hunts in a process of its own, in which the bug's file is loaded with the bug. */
-function hunt(mutant: Mutant): Promise<Verdict> {
+function simulate(mutant: Mutant): Promise<Verdict> {
   const beganMs = performance.now();
   const flags = ['--disable-warning=ExperimentalWarning', '--import', join(ROOT, 'hack/mutate.ts')];
   return new Promise((resolve, reject) => {

@@ -27,6 +27,7 @@ export interface Watch {
 }
 
 const LEASES = 'coordination.k8s.io/leases/';
+const EVENTS = 'core/events/';
 /** Not an object of the API: see server/registry/freshness.ts. */
 const NUDGES = 'progress/';
 const JUDGED = ['compute.lenticular.dev/virtualmachines/', 'storage.lenticular.dev/volumes/'];
@@ -64,6 +65,8 @@ function note(stored: Stored, judge: Judge, event: StoreEvent): void {
     return;
   }
   if (key.startsWith(NUDGES)) return;
+  // An hour after they were told, Events go.
+  if (event.type !== 'put' && key.startsWith(EVENTS)) return;
   stored.writes += 1;
   stored.latest.push(`${event.type} ${key}`);
   if (stored.latest.length > KEPT) stored.latest.shift();

@@ -7,6 +7,8 @@ export interface Mutant {
   readonly edits: readonly (readonly [find: string, put: string])[];
   /** The scenarios in which it is looked for first. */
   readonly prey: readonly string[];
+  /** The tests beside the code that should find it, where the simulation cannot, or not soon. */
+  readonly suites?: readonly string[];
 }
 
 /** The source with the bug; throws where the text that it changes is not there exactly once. */

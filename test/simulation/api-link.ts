@@ -50,6 +50,13 @@ export interface ApiLinkOptions {
 
 /** How a process reaches the API: over a wire on which calls take time and may be lost. */
 export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Transport {
+  /** By path: what was asked for last and is forgotten, for good. */
+  const past = new Map<string, bigint>();
+  const isForgotten = (exchange: Exchange, { path, query }: ApiRequest): boolean => {
+    const from = BigInt(query.find(([name]) => name === 'resourceVersion')?.[1] ?? 0);
+    if (fates().forgot(exchange)) past.set(path, from);
+    return from <= (past.get(path) ?? -1n);
+  };
   return async (request, signal) => {
     const { method, path, body } = request;
     const watches = isWatch(request);
@@ -73,7 +80,7 @@ export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Trans
     };
     const answer = await wire.carry(exchange, { effect, say: sayAnswer, lost, late, patienceMs: PATIENCE_MS }, signal);
     if (!('events' in answer)) return answer;
-    const source = fates().forgot(exchange) ? forgotten() : answer.events;
+    const source = isForgotten(exchange, request) ? forgotten() : answer.events;
     const events = (stop: AbortSignal): AsyncIterable<WatchEvent> => {
       stop.addEventListener('abort', () => open.abort(stop.reason), { once: true });
       return source;
