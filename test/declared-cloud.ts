@@ -110,15 +110,17 @@ function watchCopies(hosts: () => readonly SimHost[], signal: AbortSignal): () =
   return () => most;
 }
 
-/** Opens a cloud with so many hosts, which are suspected after a second. */
+/** Opens a cloud with so many hosts, which are suspected after a second where nothing else is given. */
 export async function openDeclaredCloud({
   hosts: count,
   power = true,
   leaseSeconds = 0,
+  afterSeconds = 1,
 }: {
   readonly hosts: number;
   readonly power?: boolean;
   readonly leaseSeconds?: number;
+  readonly afterSeconds?: number;
 }): Promise<DeclaredCloud> {
   const cloud = await openCloudBench();
   const ending = new AbortController();
@@ -133,7 +135,7 @@ export async function openDeclaredCloud({
     if (status !== 200) throw new Error(JSON.stringify(body));
   };
   const mostCopies = watchCopies(hosts, ending.signal);
-  await declare(`${INFRA}/zones`, 'Zone', 'zone-1', { failover: { afterSeconds: 1 } });
+  await declare(`${INFRA}/zones`, 'Zone', 'zone-1', { failover: { afterSeconds } });
   await declare(`${INFRA}/pods`, 'Pod', 'rack-1', { zone: 'zone-1', overcommit: { cpuPercent: 400 } });
   const config = { bootDelayMs: 20, stopDelayMs: 20, leaseSeconds };
   const names = Array.from({ length: count }, (_, index) => `host-${index + 1}`);

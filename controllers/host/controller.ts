@@ -22,6 +22,7 @@ import { keyOf } from '../../client/client.ts';
 import type { Client, ObjectKey } from '../../client/client.ts';
 import { indexView, type ViewIndex } from '../../client/view-index.ts';
 import type { View } from '../../client/view.ts';
+import { BEAT_MS } from '../../drivers/contract/driver.ts';
 import { DRIVER_ERROR_CODES } from '../../drivers/contract/driver-error.ts';
 import type { HostLease } from '../../drivers/contract/lease.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
@@ -104,7 +105,8 @@ async function askDriver(parts: Parts, host: Host, round: Round, signal: AbortSi
     const session = await openEndpoint(parts.sessions, 'machine', host, round.authority, signal);
     const observation = await serviceOf(session.driver.host, 'hosts').observe(looking(session, round), signal);
     const lease = renewed ?? (isSaidSilent(host) ? await renew() : undefined);
-    return { info: session.info, observation, capabilities: session.capabilities, ...(lease !== undefined && { lease }) };
+    const told = { ...(lease !== undefined && { lease }), ...(session.beats() && { beatMs: BEAT_MS }) };
+    return { info: session.info, observation, capabilities: session.capabilities, ...told };
   }, signal);
 }
 

@@ -19,6 +19,8 @@ export interface HostAnswer {
   readonly observation: HostObservation;
   /** Undefined: it cannot have one, or was not asked for it. */
   readonly lease?: HostLease;
+  /** How often its driver tells by itself that the host answers; undefined: nobody tells now. */
+  readonly beatMs?: number;
 }
 
 /** A VM that is placed here, and what it lets be done. */

@@ -15,7 +15,7 @@ import { planCleaning } from './plan-return.ts';
 
 const SILENT_LOOK_MS = 5000;
 const CLEANING_LOOK_MS = 2000;
-const MAX_BEAT_MS = 60_000;
+const MAX_LOOK_MS = 60_000;
 /** Looks in the time of a lease: so many in a row must fail before it runs out. */
 const RENEWALS = 4;
 
@@ -90,16 +90,26 @@ function offeredMs({ device }: HostFacts): number {
   return device?.known === true ? (device.value.lease?.offeredMs ?? 0) : 0;
 }
 
+/** Whether its driver tells in time when the host answers no more, and nothing else asks for looks. */
+function isToldOf({ device, besideSilent }: HostFacts, { reason }: Verdict<HostReason>, suspectMs: number): boolean {
+  if (device?.known !== true || besideSilent || reason !== 'AsDeclared') return false;
+  const { beatMs, lease } = device.value;
+  // A lease that is no more offered ends only by a look, and stops machines otherwise.
+  const isLeased = lease !== undefined && lease.offeredMs + lease.inForceMs > 0;
+  return beatMs !== undefined && beatMs <= suspectMs && !isLeased;
+}
+
 /** When to look again without being told: soon at what is silent, and regularly at what carries virtual machines or is to witness a silence. */
-function lookAgainMs(facts: HostFacts, { reason }: Verdict<HostReason>): number | undefined {
+function lookAgainMs(facts: HostFacts, conclusion: Verdict<HostReason>): number | undefined {
   const { device, placed, zone, orphans, besideSilent } = facts;
   const leaseMs = offeredMs(facts);
-  const renewMs = leaseMs === 0 ? MAX_BEAT_MS : Math.ceil(leaseMs / RENEWALS);
+  const renewMs = leaseMs === 0 ? MAX_LOOK_MS : Math.ceil(leaseMs / RENEWALS);
   const suspectMs = zone === undefined ? SILENT_LOOK_MS : Math.ceil((zone.failover.afterSeconds * 1000) / 3);
-  const beatMs = Math.min(suspectMs, renewMs, MAX_BEAT_MS);
-  if (device?.known === false) return Math.min(SILENT_LOOK_MS, beatMs);
-  if (reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
-  return device !== undefined && (placed.length + leaseMs > 0 || besideSilent) ? beatMs : undefined;
+  const lookMs = Math.min(suspectMs, renewMs, MAX_LOOK_MS);
+  if (device?.known === false) return Math.min(SILENT_LOOK_MS, lookMs);
+  if (conclusion.reason === 'Cleaning' || orphans.size > 0) return CLEANING_LOOK_MS;
+  if (device === undefined || isToldOf(facts, conclusion, suspectMs)) return undefined;
+  return placed.length + leaseMs > 0 || besideSilent ? lookMs : undefined;
 }
 
 /** Decides what one host needs next. Pure: the same host and facts give the same plan. */

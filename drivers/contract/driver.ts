@@ -20,6 +20,7 @@ export type Capability =
   | 'machine.interface.bridge'
   | 'machine.adopt'
   | 'host.lease'
+  | 'host.beat'
   | 'disk.import'
   | 'disk.clone'
   | 'disk.adopt'
@@ -100,11 +101,27 @@ export interface PoolObservation {
 /** A hint that something changed: the caller looks for itself. RESYNC after a gap or overflow: look at everything. */
 export interface DriverEvent {
   readonly sequence: number;
-  readonly type: 'machine' | 'disk' | 'host' | 'pool' | 'operation' | 'RESYNC';
+  readonly type: 'machine' | 'disk' | 'host' | 'pool' | 'operation' | 'RESYNC' | 'BEAT';
+  /** Empty for BEAT. */
   readonly session: string;
-  /** Uid of the machine, disk or operation's object; empty for RESYNC, host and pool. */
+  /** Uid of the machine, disk or operation's object; empty for RESYNC, BEAT, host and pool. */
   readonly uid: string;
+  /** Of a BEAT, see `BEAT_MS`. */
+  readonly silent?: readonly string[];
+  /** Of a BEAT that has more parts: the next event is the next of them. */
+  readonly more?: true;
 }
+
+/**
+ * How often, at least, a driver with the capability `host.beat` sends an event BEAT to everybody who watches; the first follows the RESYNC that a
+ * watch begins with. It says: in the last `BEAT_MS` before it was sent, every host whose session was open then has answered this process, but for
+ * those whose sessions are listed in `silent`. A session that takes nothing new counts as silent. A BEAT takes no place in the sequence: it carries
+ * that of the event before it. It is a hint that nothing needs a look, or that one host does; that a host is dead it never says.
+ */
+export const BEAT_MS = 10_000;
+
+/** The most sessions that one BEAT lists; the rest follow in the next, all but the last of which say that there are `more`. */
+export const MOST_SILENT = 10_000;
 
 export interface HostService {
   observe(context: CallContext, signal: AbortSignal): Promise<HostObservation>;

@@ -7,6 +7,11 @@ export interface OpenSession {
   readonly driver: Driver;
   readonly info: DriverInfo;
   readonly capabilities: readonly string[];
+  /**
+   * Whether the driver's beats (`BEAT_MS`) are heard now and say that the host of this session answers. That this ends is told by a hint, so until
+   * then nobody needs to look whether the host answers.
+   */
+  beats(): boolean;
 }
 
 /** Something changed on an endpoint; look for yourself. An empty `uid` means everything on it; an empty `endpointUid` everything everywhere. */

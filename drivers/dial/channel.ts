@@ -87,9 +87,10 @@ async function* eventsOf(stream: ClientReadableStream<Uint8Array>): AsyncIterabl
   try {
     for await (const bytes of stream as AsyncIterable<Uint8Array>) {
       const event = WATCH_CALL.decodeEvent(bytes);
-      if (last !== undefined && event.type !== 'RESYNC' && event.sequence !== last + 1) {
-        yield { sequence: event.sequence, type: 'RESYNC', session: '', uid: '' };
-      } else yield event;
+      const isBeat = event.type === 'BEAT';
+      const hasGap = last !== undefined && event.type !== 'RESYNC' && event.sequence !== (isBeat ? last : last + 1);
+      if (hasGap) yield { sequence: event.sequence, type: 'RESYNC', session: '', uid: '' };
+      if (isBeat || !hasGap) yield event;
       last = event.sequence;
     }
   } catch (error) {

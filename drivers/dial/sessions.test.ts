@@ -1,5 +1,5 @@
 import { realClock } from '../../test/programs/clock.ts';
-import type { EndpointRef } from '../contract/driver.ts';
+import type { DriverEvent, EndpointRef } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import type { DeviceHint } from '../contract/sessions.ts';
 import { createSimDriver } from '../sim/driver.ts';
@@ -120,4 +120,71 @@ test('hints go on after the stream of a driver that lives on broke', async () =>
   );
   expect(await reading).toBe(true);
   await broken.closeAll();
+});
+
+describe('of a driver that beats', () => {
+  const ending = new AbortController();
+  const other: EndpointRef = { ...host, uid: 'h-3', name: 'h-3' };
+
+  /** Sessions on a driver that says what the test says; what they tell, but for what is told of everything at the beginning. */
+  async function told() {
+    const queue: (DriverEvent | undefined)[] = [];
+    const heard: string[] = [];
+    let wake = (): void => undefined;
+    const dial = async (): Promise<Awaited<ReturnType<typeof plugDriver>>> => ({
+      ...(await plugDriver(sim.driver, signal)),
+      async *watch(until) {
+        while (!until.aborted) {
+          if (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+          const event = queue.shift();
+          if (event === undefined) return;
+          yield event;
+        }
+      },
+    });
+    const beating = createSessions({ dial, clock: realClock });
+    const [one, two] = [await beating.open('sim', host, {}, fence, signal), await beating.open('sim', other, {}, fence, signal)];
+    const reading = (async () => {
+      for await (const { endpointUid, uid } of beating.hints(ending.signal)) heard.push(`${endpointUid} ${uid}`);
+    })();
+    await realClock.sleep(20, signal);
+    const say = async (event: DriverEvent | undefined): Promise<readonly string[]> => {
+      heard.length = 0;
+      queue.push(event);
+      wake();
+      await realClock.sleep(20, signal);
+      return [...heard];
+    };
+    const beat = (...silent: readonly string[]) => say({ sequence: 0, type: 'BEAT', session: '', uid: '', silent });
+    const close = async (): Promise<void> => {
+      await beating.closeAll();
+      wake();
+      await reading;
+    };
+    return { one, two, beat, breakStream: () => say(undefined), close };
+  }
+
+  test('a silent session is a hint for its host alone, when it falls silent and when it answers again', async () => {
+    const { one, two, beat, close } = await told();
+    expect(one.beats()).toBe(false);
+    expect(await beat()).toEqual([]);
+    expect([one.beats(), two.beats()]).toEqual([true, true]);
+    expect(await beat(one.id)).toEqual(['h h']);
+    expect([one.beats(), two.beats()]).toEqual([false, true]);
+    expect(await beat(one.id)).toEqual([]);
+    expect(await beat('somebody')).toEqual(['h h']);
+    expect(one.beats()).toBe(true);
+    await close();
+  });
+
+  test('a stream that breaks asks for a look at everything, and what beats said holds no more until they come again', async () => {
+    const { one, beat, breakStream, close } = await told();
+    await beat();
+    expect(await breakStream()).toEqual(['h ', 'h-3 ']);
+    expect(one.beats()).toBe(false);
+    await realClock.sleep(1100, signal);
+    await beat();
+    expect(one.beats()).toBe(true);
+    await close();
+  });
 });

@@ -3,6 +3,8 @@ import type { ConfigBag, Driver, DriverEvent, EndpointRef } from '../contract/dr
 import { DriverError } from '../contract/driver-error.ts';
 import type { Fence } from '../contract/fence.ts';
 import type { DeviceHint, OpenSession, Sessions } from '../contract/sessions.ts';
+import { createBeats } from './beats.ts';
+import type { Beats } from './beats.ts';
 import { createHintQueue } from './hints.ts';
 import type { HintQueue } from './hints.ts';
 import type { DialledDriver } from './supervise.ts';
@@ -34,6 +36,7 @@ interface Endpoint {
 interface Dialled {
   readonly driver: Promise<DialledDriver>;
   readonly endpoints: Map<string, Endpoint>;
+  readonly beats: Beats;
   /** Set where dialling failed: when to try again. */
   retryAtMs: number | undefined;
   waitMs: number;
@@ -73,6 +76,13 @@ function hintOf({ endpoints }: Dialled, event: DriverEvent): readonly DeviceHint
   return all.filter(({ id }) => id === event.session).map(({ ref }) => ({ endpointUid: ref.uid, uid: event.uid }));
 }
 
+/** Of a beat: hosts that fell silent with it, or answer again, each without its machines. */
+function beatHints({ endpoints, beats }: Dialled, event: DriverEvent): readonly DeviceHint[] {
+  const changed = new Set(beats.hear(event));
+  if (changed.size === 0) return [];
+  return [...endpoints.values()].filter(({ id }) => changed.has(id)).map(({ ref: { uid } }) => ({ endpointUid: uid, uid }));
+}
+
 /** Tells of everything that a driver says, and of every process of it that is new, until `signal` aborts. */
 async function follow(
   dialled: Dialled,
@@ -81,13 +91,21 @@ async function follow(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
+  const { beats } = dialled;
+  const lookAtAll = (): void => {
+    for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+  };
+  void beats.watch(lookAtAll, clock, signal).catch(() => undefined);
   for await (const { instance } of driver.connections(signal)) {
     const same = (): boolean => !signal.aborted && driver.instance()?.instance === instance;
     do {
-      for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
-      for await (const event of driver.watch(signal)) for (const hint of hintOf(dialled, event)) tell(hint);
+      lookAtAll();
+      for await (const event of driver.watch(signal)) {
+        for (const hint of event.type === 'BEAT' ? beatHints(dialled, event) : hintOf(dialled, event)) tell(hint);
+      }
       // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
-      for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
+      beats.lose();
+      lookAtAll();
       // A stream may break although the process lives on, and then nobody announces another connection.
       if (same()) await clock.sleep(WATCH_AGAIN_MS, signal).catch(() => undefined);
     } while (same());
@@ -114,7 +132,8 @@ async function openSession(
   const open = async (): Promise<OpenSession> => {
     const { session: id } = await driver.session.open(endpoint, config, fence, signal);
     const capabilities = await driver.identity.getCapabilities(signal);
-    return { id, driver: noticing(driver, forget), info, capabilities };
+    const beats = (): boolean => dialled.beats.answers(id);
+    return { id, driver: noticing(driver, forget), info, capabilities, beats };
   };
   const entry: Endpoint = { ref: endpoint, config: bag, instance: info.instance, session: open(), id: '' };
   dialled.endpoints.set(key, entry);
@@ -136,9 +155,10 @@ function createPool(
 ): { get(name: string, address: string): Dialled; all(): readonly Dialled[] } {
   const pool = new Map<string, Dialled>();
   const start = (name: string, address: string, waitMs: number): Dialled => {
-    const dialled: Dialled = { driver: options.dial(name, address, ending), endpoints: new Map(), retryAtMs: undefined, waitMs };
-    dialled.driver.then(
-      (driver) => void follow(dialled, driver, tell, options.clock, ending).catch(() => undefined),
+    const driver = options.dial(name, address, ending);
+    const dialled: Dialled = { driver, endpoints: new Map(), beats: createBeats(), retryAtMs: undefined, waitMs };
+    driver.then(
+      (up) => void follow(dialled, up, tell, options.clock, ending).catch(() => undefined),
       () => {
         dialled.retryAtMs = options.clock.monotonic() + waitMs;
       },

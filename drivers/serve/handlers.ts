@@ -81,7 +81,9 @@ function watchHandler(driver: Driver, ending: AbortSignal, onFault: OnFault): ha
   return (rpc) => {
     const signal = signalOf(rpc, WATCH_CALL.path, ending);
     const run = async (): Promise<void> => {
+      const beats = WATCH_CALL.wantsBeats(rpc.request);
       for await (const event of driver.watch(signal)) {
+        if (event.type === 'BEAT' && !beats) continue;
         // The transport's buffer is full: what comes meanwhile waits in the driver's own bounded queue.
         if (!rpc.write(WATCH_CALL.encodeEvent(event))) await drained(rpc, signal);
       }

@@ -2,12 +2,12 @@ import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { newAuthority, newServerCertificate } from '../../server/http/certificates.ts';
 import { bits, integer, oid, sequence, set, time, utf8 } from '../../server/http/der.ts';
 import { realClock } from '../../test/programs/clock.ts';
-import type { Driver } from '../contract/driver.ts';
-import { DRIVER_CALLS } from '../contract/wire/driver.ts';
+import type { Driver, DriverEvent } from '../contract/driver.ts';
+import { DRIVER_CALLS, WATCH_CALL } from '../contract/wire/driver.ts';
 import { openChannel } from '../dial/channel.ts';
 import { dialAddress } from '../dial/dial.ts';
 import { createSimDriver } from '../sim/driver.ts';
@@ -163,4 +163,55 @@ test('the command line of a driver says in one sentence what is wrong with it', 
   expect(() => parseProgramArguments(['--listen', 'unix:/x'])).toThrow(/--state-dir is required/);
   expect(() => parseProgramArguments(['--listen', '0.0.0.0:1', '--state-dir', '/x'])).toThrow(/needs --tls-ca/);
   expect(() => parseProgramArguments(['--listen', 'nonsense', '--state-dir', '/x'])).toThrow(/HOST:PORT/);
+});
+
+/** A driver whose watch says this, and stands then. */
+function saying(...said: readonly DriverEvent[]): Driver {
+  return {
+    ...sim.driver,
+    async *watch(until) {
+      yield* said;
+      await new Promise<void>((resolve) => until.addEventListener('abort', () => resolve(), { once: true }));
+    },
+  };
+}
+
+const RESYNC: DriverEvent = { sequence: 4, type: 'RESYNC', session: '', uid: '' };
+const BEAT: DriverEvent = { sequence: 4, type: 'BEAT', session: '', uid: '', silent: ['s-1'] };
+const LAST: DriverEvent = { sequence: 5, type: 'host', session: 's-2', uid: '' };
+
+describe('a beat', () => {
+  test('comes over the wire with its list, in parts, and tells of an event that was lost before it', async () => {
+    const path = join(folder, 'd.sock');
+    const beats: readonly DriverEvent[] = [
+      { ...BEAT, more: true },
+      { ...BEAT, silent: [] },
+      { ...BEAT, sequence: 6 },
+      { ...LAST, sequence: 7 },
+    ];
+    const { end } = await served({ kind: 'unix', path }, saying(RESYNC, ...beats));
+    const channel = openChannel(`unix:${path}`, credentials.createInsecure(), () => Date.now());
+    const heard: DriverEvent[] = [];
+    for await (const event of channel.watch(signal)) {
+      heard.push(event);
+      if (event.type === 'host') break;
+    }
+    expect(heard).toEqual([RESYNC, beats[0], beats[1], { ...RESYNC, sequence: 6 }, beats[2], beats[3]]);
+    channel.close();
+    await end();
+  });
+
+  test('is not sent to a caller of before beats, and leaves no gap for it', async () => {
+    const path = join(folder, 'd.sock');
+    const { end } = await served({ kind: 'unix', path }, saying(RESYNC, BEAT, LAST));
+    const client = new Client(`unix:${path}`, credentials.createInsecure());
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const stream = client.makeServerStreamRequest(WATCH_CALL.path, asIs, asIs, Buffer.alloc(0));
+    stream.on('error', () => undefined);
+    const heard: DriverEvent[] = [];
+    for await (const bytes of stream as AsyncIterable<Uint8Array>) if (heard.push(WATCH_CALL.decodeEvent(bytes)) === 2) break;
+    expect(heard).toEqual([RESYNC, LAST]);
+    client.close();
+    await end();
+  });
 });

@@ -106,3 +106,10 @@ export function passServed(world: World, place: string, uid: string, trace: stri
   const next = passObject(fence, world.get('served', place, key) as SeenObject | undefined);
   world.put('served', place, key, next);
 }
+
+/** Uids of the hosts without power. */
+export function hostsOff(world: World): readonly string[] {
+  // The planner would read all hosts.
+  const sql = "SELECT uid FROM endpoints INDEXED BY hosts_off WHERE category = 'machine' AND json_extract(doc, '$.off') = 1";
+  return world.rows(sql).map(({ uid }) => String(uid));
+}

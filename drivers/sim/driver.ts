@@ -11,7 +11,7 @@ import { simDisks } from './disks.ts';
 import { simHosts, simPools, simSessions } from './endpoints.ts';
 import { createFaults } from './faults.ts';
 import type { Faults } from './faults.ts';
-import { createHints, watchWorld } from './hints.ts';
+import { beat, createHints, silentSessions, watchWorld } from './hints.ts';
 import { simMachines } from './machines.ts';
 import { simOperations } from './operations.ts';
 import { simPower } from './power.ts';
@@ -32,6 +32,7 @@ const CAPABILITIES: readonly Capability[] = [
   'machine.interface.user',
   'machine.adopt',
   'host.lease',
+  'host.beat',
   'disk.import',
   'disk.clone',
   'disk.adopt',
@@ -88,9 +89,10 @@ export function createSimDriver({ worldFile, ...options }: SimOptions): SimDrive
 export function serveWorld(world: World, { clock, version, newId = randomId, die = () => undefined }: ServeOptions): SimDriver {
   const ending = new AbortController();
   const sessions = createSessionTable(newId);
-  const hub = createEventHub();
-  const sim: Sim = { world, clock, sessions, newId, changed: createHints(hub, sessions, clock, ending.signal) };
   const faults = createFaults(clock, die);
+  const hub = createEventHub({ silent: () => silentSessions(world, sessions, faults) });
+  const sim: Sim = { world, clock, sessions, newId, changed: createHints(hub, sessions, clock, ending.signal) };
+  void beat(hub, clock, ending.signal).catch(() => undefined);
   const before = clock.now() - TOMBSTONE_MS;
   world.write(() => world.run("DELETE FROM tombstones WHERE json_extract(doc, '$.atMs') < ?", before));
   const services = {

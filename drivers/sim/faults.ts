@@ -1,5 +1,6 @@
 import { abortedError } from '../contract/aborted.ts';
 import type { Clock } from '../contract/clock.ts';
+import { BEAT_MS } from '../contract/driver.ts';
 import { DRIVER_ERROR_CODES, DRIVER_ERROR_REASONS, DriverError } from '../contract/driver-error.ts';
 import type { DriverErrorCode, DriverErrorReason } from '../contract/driver-error.ts';
 
@@ -39,6 +40,8 @@ export interface Faults {
   set(fault: Fault): void;
   clear(): void;
   list(): readonly Fault[];
+  /** Whether a call would not be answered within the period of beats now; uses no fault up. */
+  silences(site: CallSite): boolean;
   /** Runs `effect` as the first fault that meets `site` lets it. */
   run<T>(site: CallSite, effect: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
@@ -99,6 +102,10 @@ export function createFaults(clock: Clock, die: () => void): Faults {
       faults = [];
     },
     list: () => faults.map(({ fault, left }) => ({ ...fault, count: left === Infinity ? 0 : left })),
+    silences(site) {
+      const action = faults.find(({ fault }) => meets(fault, site))?.fault.action;
+      return action !== undefined && (action.do !== 'delay' || action.ms >= BEAT_MS);
+    },
     async run(site, effect, signal) {
       const met = faults.find(({ fault }) => meets(fault, site));
       if (met === undefined) return effect();

@@ -15,6 +15,8 @@ export interface SessionTable {
   drain(session: string): void;
   /** The endpoint of a session. UNAVAILABLE/SESSION_UNKNOWN, UNAVAILABLE/DRAINING, INVALID_ARGUMENT for a session of another category. */
   endpoint(session: string, category: Category): OpenEndpoint;
+  /** Sessions of hosts. */
+  hosts(): readonly (OpenEndpoint & { readonly draining: boolean })[];
   /** The session of an endpoint, if it is open. */
   of(type: DriverEvent['type'], uid: string): string | undefined;
 }
@@ -58,6 +60,7 @@ export function createSessionTable(newId: (bytes: number) => string): SessionTab
         metadata: { field: 'context.session' },
       });
     },
+    hosts: () => [...sessions.values()].filter(({ category }) => category === 'machine'),
     of: (type, uid) => byEndpoint.get(`${type === 'machine' || type === 'host' ? 'machine' : 'disk'}/${uid}`),
   };
 }

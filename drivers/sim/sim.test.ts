@@ -8,7 +8,7 @@ import { simControl } from './control-client.ts';
 import type { SimCommand } from './control-client.ts';
 import { createSimDriver } from './driver.ts';
 import type { SimDriver } from './driver.ts';
-import { guestStops } from './guests.ts';
+import { guestStops, switchOff, switchOn } from './guests.ts';
 import { effectsAfter } from './journal.ts';
 import { bytesIn } from './quantity.ts';
 
@@ -155,6 +155,31 @@ test('a call that changes nothing is not counted', async () => {
   await sim.driver.machine?.list(context, signal);
   await sim.driver.host?.observe(context, signal);
   expect(sim.sim.world.rows('SELECT * FROM counts')).toEqual([]);
+  sim.close();
+});
+
+test('a beat lists hosts that would not answer, by the world or by a fault, and uses no fault up', async () => {
+  const { sim, context } = await world(realClock);
+  const open = async (uid: string) =>
+    (await sim.driver.session.open({ category: 'machine', uid, name: uid, address: '' }, {}, fence, signal)).session;
+  const [off, failing, slow] = [await open('off'), await open('failing'), await open('slow')];
+  const silent = async (): Promise<readonly string[]> => {
+    for await (const event of sim.driver.watch(signal)) if (event.type === 'BEAT') return event.silent ?? [];
+    return ['no beat'];
+  };
+  expect(await silent()).toEqual([]);
+  switchOff(sim.sim, 'off');
+  sim.faults.set({ call: 'host.*', endpoint: 'failing', action: { do: 'error', code: 'UNAVAILABLE' } });
+  sim.faults.set({ call: '*', endpoint: 'slow', count: 0, action: { do: 'delay', ms: 9_000 } });
+  sim.faults.set({ call: 'machine.*', endpoint: 'h', count: 0, action: { do: 'hang' } });
+  for (const _ of [1, 2]) expect(await silent()).toEqual([off, failing]);
+  expect(sim.faults.list()).toHaveLength(3);
+  switchOn(sim.sim, 'off');
+  sim.faults.clear();
+  sim.faults.set({ call: '*', endpoint: 'slow', count: 0, action: { do: 'delay', ms: 10_000 } });
+  expect(await silent()).toEqual([slow]);
+  sim.faults.set({ call: 'host.observe', count: 0, action: { do: 'hang' } });
+  expect(await silent()).toEqual([context.session, off, failing, slow]);
   sim.close();
 });
 

@@ -17,6 +17,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS effects
     (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER, kind TEXT, place TEXT, uid TEXT, doc TEXT, call TEXT, fence TEXT);
   CREATE TABLE IF NOT EXISTS counts (method TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS hosts_off ON endpoints (uid) WHERE category = 'machine' AND json_extract(doc, '$.off') = 1;
 `;
 
 /** Tables of documents, each found by its place (an endpoint's uid) and its uid. */

@@ -63,6 +63,20 @@ export const WORLD_MUTANTS: readonly Mutant[] = [
     prey: ['out-of-service', 'host-silence'],
   },
   {
+    name: 'missing-beats-are-answers',
+    why: 'A driver whose beats stay away is believed to beat on.',
+    file: 'drivers/dial/beats.ts',
+    edits: [['if (ticks < MOST_TICKS || silent === undefined) continue;', 'if (ticks < MOST_TICKS || silent !== undefined) continue;']],
+    prey: ['half-open'],
+  },
+  {
+    name: 'silence-in-a-beat-is-not-heard',
+    why: 'A host that a beat lists as silent is not looked at.',
+    file: 'drivers/dial/sessions.ts',
+    edits: [['  if (changed.size === 0) return [];\n', '  if (changed.size >= 0) return [];\n']],
+    prey: ['beat-silence'],
+  },
+  {
     name: 'cleans-what-is-at-home',
     why: 'A host that is back is cleaned of machines whose place it is.',
     file: 'controllers/host/copies.ts',

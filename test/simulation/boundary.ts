@@ -18,7 +18,7 @@ export type Boundary =
 
 /**
  * The places of a story, each with its moment in ms of the run: calls that change something, and events that reach a process and tell it
- * something (that a Lease was renewed and nothing else does not).
+ * something (that a Lease was renewed and nothing else does not, nor a beat that is like the one before).
  */
 export interface Places {
   readonly changes: readonly number[];
@@ -107,13 +107,14 @@ export function troubleAt(boundary: Boundary | undefined): Trouble & { readonly 
   const events: number[] = [];
   let broken: Broken | undefined;
   const known = new Map<string, string>();
-  /** Whether a Lease is as it was but for its version and time; its holder is in the words of the event. */
+  /** Whether a Lease is as it was but for its version and time, or a beat says what the one before said; the words of the event hold that. */
   const isRenewal = ({ process }: Exchange, what: string): boolean => {
     const [type = '', kind = '', name = '', holder = ''] = what.split(' ');
     if (type === 'BOOKMARK') return true;
-    const key = `${process.name} ${name}`;
-    const same = type === 'MODIFIED' && kind === 'Lease' && known.get(key) === holder;
-    if (kind === 'Lease') known.set(key, holder);
+    const key = `${process.name} ${type === 'BEAT' ? type : name}`;
+    const told = type === 'BEAT' ? kind : holder;
+    const same = (type === 'BEAT' || (type === 'MODIFIED' && kind === 'Lease')) && (known.get(key) ?? '') === told;
+    if (type === 'BEAT' || kind === 'Lease') known.set(key, told);
     return same;
   };
   const about = ({ process, what }: Exchange, verb: string): boolean =>

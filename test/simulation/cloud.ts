@@ -40,6 +40,8 @@ export interface SimCloud {
   readonly user: { readonly client: Client; readonly sleep: (ms: number) => Promise<void>; readonly signal: AbortSignal };
   /** What goes wrong from now on. */
   suffer(fates: Fates): void;
+  /** Whether nothing passes between processes and drivers from now on, although their connections stand. */
+  sever(is: boolean): void;
   /** Starts another process of controllers. */
   start(): SimProcess;
   /** All processes of controllers that were started. */
@@ -170,7 +172,9 @@ export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCl
     return server.now();
   };
   let fates = NO_FATES;
-  const wire = createWire({ timeline, trace, random, fates: () => fates });
+  let severed = false;
+  const cut = (exchange: Exchange): boolean => (severed && exchange.to === 'driver') || fates.cut(exchange);
+  const wire = createWire({ timeline, trace, random, fates: () => ({ ...fates, cut }) });
   const parts: Parts = { timeline, trace, wire, driver, watch, fates: () => fates, serverOf };
   const userProcess = createProcess('user', timeline, trace);
   const clock = clockOf(timeline, 0, userProcess);
@@ -189,6 +193,10 @@ export async function openSimCloud(seed: number, serverCount = 1): Promise<SimCl
     processes,
     suffer(next) {
       fates = sparing(userProcess, next);
+    },
+    sever(is) {
+      trace.add(is ? 'drivers are cut off' : 'drivers are heard again');
+      severed = is;
     },
     start() {
       const process = createProcess(`controllers-${processes.length + 1}`, timeline, trace);

@@ -26,7 +26,7 @@ const lost = (mutating: boolean) => (): Error =>
 const late = (): Error => new DriverError('DEADLINE_EXCEEDED', 'BACKEND', 'the driver did not answer in time');
 /** As drivers/dial gives each call. */
 const PATIENCE_MS = 10_000;
-const sayEvent = ({ type, uid }: DriverEvent): string => `${type} ${uid}`;
+const sayEvent = ({ type, uid, silent = [] }: DriverEvent): string => `${type} ${type === 'BEAT' ? silent.join() : uid}`;
 
 function isMutating(service: string, name: string): boolean {
   const calls = DRIVER_CALLS[service as ServiceName] as unknown as Readonly<Record<string, { readonly mutating: boolean }>>;

@@ -1,4 +1,5 @@
 import { adoptionChecks } from './adoption-checks.ts';
+import { beatChecks } from './beat-checks.ts';
 import type { Check } from './check.ts';
 import { diskChecks } from './disk-checks.ts';
 import { faultChecks } from './fault-checks.ts';
@@ -25,6 +26,7 @@ const GROUPS: Readonly<Record<string, readonly Check[]>> = {
   fences: fenceChecks,
   names: nameChecks,
   hints: watchChecks,
+  heartbeats: beatChecks,
   faults: faultChecks,
 };
 

@@ -14,7 +14,7 @@ import { machineCalls, machineFrom, machineTo } from './machine.ts';
 import { narrow, oneOf, present, wide } from './scalar.ts';
 
 const CATEGORIES = ['machine', 'disk', 'power'] as const;
-const EVENTS = ['machine', 'disk', 'host', 'pool', 'operation', 'RESYNC'] as const;
+const EVENTS = ['machine', 'disk', 'host', 'pool', 'operation', 'RESYNC', 'BEAT'] as const;
 const identity = IdentityRpc.method;
 const session = SessionRpc.method;
 const nothing = { response: () => ({}), result: () => undefined };
@@ -163,18 +163,21 @@ export type ServiceName = keyof typeof DRIVER_CALLS;
 /** The contract's one stream. */
 export const WATCH_CALL = {
   path: pathOf(EventsRpc.method.watch),
-  encodeRequest: (): Uint8Array => toBinary(EventsRpc.method.watch.input, create(EventsRpc.method.watch.input)),
-  encodeEvent({ sequence, type, session: id, uid }: DriverEvent): Uint8Array {
+  encodeRequest: (): Uint8Array => toBinary(EventsRpc.method.watch.input, create(EventsRpc.method.watch.input, { beats: true })),
+  /** Whether the caller knows beats: one of before would look at everything for each. */
+  wantsBeats: (bytes: Uint8Array): boolean => fromBinary(EventsRpc.method.watch.input, bytes).beats,
+  encodeEvent({ sequence, type, session: id, uid, silent = [], more }: DriverEvent): Uint8Array {
     return toBinary(
       EventsRpc.method.watch.output,
-      create(EventsRpc.method.watch.output, { sequence: wide(sequence), type, session: id, uid }),
+      create(EventsRpc.method.watch.output, { sequence: wide(sequence), type, session: id, uid, silent: [...silent], more: more === true }),
     );
   },
   /** An event of a type that this version does not know asks to look at everything. */
   decodeEvent(bytes: Uint8Array): DriverEvent {
     const event = fromBinary(EventsRpc.method.watch.output, bytes);
     const type = EVENTS.find((known) => known === event.type) ?? 'RESYNC';
-    return { sequence: narrow(event.sequence), type, session: event.session, uid: event.uid };
+    const told = { sequence: narrow(event.sequence), type, session: event.session, uid: event.uid };
+    return type === 'BEAT' ? { ...told, silent: event.silent, ...(event.more ? { more: true as const } : {}) } : told;
   },
 };
 

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { beatSilence, halfOpen } from './beats.ts';
 import { createVm } from './create-vm.ts';
 import { attachDisk, detachDisk, dropDisk, growVolume, handOver } from './disks.ts';
 import { leaseExpires } from './lease.ts';
@@ -33,4 +34,6 @@ export const SCENARIOS: readonly Scenario[] = [
   twoServers,
   leaderChange,
   leaseExpires,
+  beatSilence,
+  halfOpen,
 ];

@@ -261,11 +261,17 @@ export declare type ObservePoolResponse = Message<"lenticular.driver.v1alpha1.Ob
 export declare const ObservePoolResponseSchema: GenMessage<ObservePoolResponse>;
 
 /**
- * Nothing to say.
+ * What is wanted beside hints.
  *
  * @generated from message lenticular.driver.v1alpha1.WatchRequest
  */
 export declare type WatchRequest = Message<"lenticular.driver.v1alpha1.WatchRequest"> & {
+  /**
+   * Whether the caller knows events of type "BEAT": to others none is sent.
+   *
+   * @generated from field: bool beats = 1;
+   */
+  beats: boolean;
 };
 
 /**
@@ -281,32 +287,48 @@ export declare const WatchRequestSchema: GenMessage<WatchRequest>;
  */
 export declare type WatchResponse = Message<"lenticular.driver.v1alpha1.WatchResponse"> & {
   /**
-   * Grows by one with each event of the process; after a gap the caller looks at everything.
+   * Grows by one with each event of the process, but for BEAT, which carries that of the event before it; after a gap the caller looks at everything.
    *
    * @generated from field: int64 sequence = 1;
    */
   sequence: bigint;
 
   /**
-   * "machine", "disk", "host", "pool", "operation" or "RESYNC".
+   * "machine", "disk", "host", "pool", "operation", "RESYNC" or, with the capability "host.beat", "BEAT".
+   * A BEAT is sent right after the RESYNC that a watch begins with, and then every 10 s at least. In the 10 s before it was sent every host whose session was
+   * open then has answered this process, but for those listed in silent. A session that takes nothing new counts as silent.
    *
    * @generated from field: string type = 2;
    */
   type: string;
 
   /**
-   * Session that it is about; empty for RESYNC of all.
+   * Session that it is about; empty for BEAT and for RESYNC of all.
    *
    * @generated from field: string session = 3;
    */
   session: string;
 
   /**
-   * Uid of the machine, the disk or the operation's object; empty for RESYNC, host and pool.
+   * Uid of the machine, the disk or the operation's object; empty for RESYNC, BEAT, host and pool.
    *
    * @generated from field: string uid = 4;
    */
   uid: string;
+
+  /**
+   * Of a BEAT: sessions of hosts that have not answered, at most 10,000.
+   *
+   * @generated from field: repeated string silent = 5;
+   */
+  silent: string[];
+
+  /**
+   * Of a BEAT: it goes on in the next event.
+   *
+   * @generated from field: bool more = 6;
+   */
+  more: boolean;
 };
 
 /**
@@ -368,7 +390,7 @@ export declare const Pool: GenService<{
  */
 export declare const Events: GenService<{
   /**
-   * One stream for the process, all sessions. A gap, an overflow or a new process: an event of type RESYNC, and the caller looks at everything.
+   * One stream for the process, all sessions; it carries the heartbeats of hosts where the driver has the capability "host.beat". A gap, an overflow or a new process: an event of type RESYNC, and the caller looks at everything.
    *
    * @generated from rpc lenticular.driver.v1alpha1.Events.Watch
    */
