@@ -184,13 +184,15 @@ function isBesideSilent(world: World, host: Host, zone: Zone): boolean {
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */
 function hasRefuge(world: World, host: Host, zone: Zone): boolean {
-  return hostsIn(world, zone.metadata.name).some((other) => {
+  const takes = (other: Host): boolean => {
     const { metadata, spec, status } = other;
     const isElsewhere = metadata.uid !== host.metadata.uid;
     const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
     const isFull = status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True');
     return isElsewhere && isReady && !isFull && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
-  });
+  };
+  // Pod by pod: mostly the first has one.
+  return world.podsByZone.of(zone.metadata.name).some(({ metadata }) => world.hostsByPod.of(metadata.name).some(takes));
 }
 
 /** What is on the host and does not belong there any more. */
