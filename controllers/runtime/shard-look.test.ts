@@ -3,6 +3,7 @@ import type { Client } from '../../client/client.ts';
 import { eventually, hang } from '../../test/client-bench.ts';
 import { createManualClock, type ManualClock } from '../../test/manual-clock.ts';
 import { labelOf, openShardBench, toy, toyEndpoint, type ShardBench } from '../../test/shard-bench.ts';
+import type { Resync } from './resync.ts';
 
 const RESYNC_MS = 400_000;
 
@@ -90,6 +91,34 @@ describe('a look that nothing asked for', () => {
     await clock.advance(RESYNC_MS);
     expect(taken).toEqual([2]);
   });
+});
+
+test('looks are as rare as all objects that a process leads make them, while it leads them', async () => {
+  const counts = new Set<() => number>();
+  const led = new AbortController();
+  const resync: Resync = {
+    meanMs: () => 1_000_000 * [...counts].reduce((sum, count) => sum + count(), 0),
+    include(count) {
+      counts.add(count);
+      return () => void counts.delete(count);
+    },
+  };
+  const seen: string[] = [];
+  await room.make('z');
+  const { ended } = await room.start(toy({ observe: ({ metadata }) => Promise.resolve(seen.push(metadata.name)) }), {
+    clock,
+    resync,
+    signal: led.signal,
+  });
+  await clock.advance(1_000);
+  const before = seen.length;
+  await clock.advance(900_000);
+  expect(seen).toHaveLength(before);
+  await clock.advance(150_000);
+  expect(seen).toHaveLength(before + 1);
+  led.abort(new Error('handed over'));
+  await ended;
+  expect(counts.size).toBe(0);
 });
 
 test('what happens to the objects of other shards is no work', async () => {

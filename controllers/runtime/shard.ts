@@ -16,12 +16,13 @@ import { paced, UNPACED } from './pace.ts';
 import { createQueue, PRIORITY, QUEUE_DEFAULTS, type Priority, type Queue, type Verdict, type Work } from './queue.ts';
 import type { QueueView } from './queue-view.ts';
 import { reconcile, type RoundEnd } from './reconcile.ts';
+import { createResync, RESYNC_MS, type Resync } from './resync.ts';
 import { childLog } from './round-log.ts';
 import type { Settings } from './settings.ts';
 import { createSightings, type Sightings } from './sightings.ts';
 import type { ServiceView } from './switchboard.ts';
 import { SUMMARY_MS, wokenBy } from './trigger.ts';
-import { failed, RESYNC_MS, silenced, verdictOf, waiting } from './verdict.ts';
+import { failed, silenced, verdictOf, waiting } from './verdict.ts';
 import type { Visit } from './visit.ts';
 import { createWhereabouts, type Whereabouts } from './whereabouts.ts';
 
@@ -43,6 +44,8 @@ export interface ShardOptions {
   readonly settings?: Settings;
   /** Places for calls by driver, shared by all shards of this process; its own where it is not given. */
   readonly drivers?: Gate;
+  /** How often what is settled is looked at, shared likewise. */
+  readonly resync?: Resync;
 }
 
 /** One shard, while it is led: a queue for each kind. */
@@ -67,6 +70,7 @@ interface Room {
   readonly queue: Queue;
   readonly devices: Devices;
   readonly alarms: Alarms;
+  readonly resync: Resync;
   /** Rounds under way: they end when the shard is not led any more. */
   readonly rounds: Set<AbortController>;
   readonly refusals: Map<string, Refusal>;
@@ -80,7 +84,8 @@ interface Room {
 const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string => `${controller.kind.kind} ${key}`;
 
 /** The rooms of all controllers, and the devices that they share. */
-function furnish({ clock, random, controllers, settings, name, check, drivers = createGate() }: ShardOptions): {
+function furnish({ clock, random, controllers, settings, name, check, drivers = createGate(), resync = createResync() }: ShardOptions): {
+  readonly resync: Resync;
   readonly rooms: readonly Room[];
   readonly devices: Devices;
   readonly alarms: Alarms;
@@ -111,6 +116,7 @@ function furnish({ clock, random, controllers, settings, name, check, drivers = 
       queue,
       devices,
       alarms,
+      resync,
       rounds,
       refusals: new Map<string, Refusal>(),
       failures: new Map<string, Refusal>(),
@@ -119,12 +125,12 @@ function furnish({ clock, random, controllers, settings, name, check, drivers = 
       soon: new Map<string, () => void>(),
     };
   });
-  return { rooms, devices, alarms, rounds };
+  return { rooms, devices, alarms, rounds, resync };
 }
 
 /** The controllers' work on the objects of one shard. */
 export function createShard(options: ShardOptions): Shard {
-  const { rooms, devices, alarms, rounds } = furnish(options);
+  const { rooms, devices, alarms, rounds, resync } = furnish(options);
   return {
     name: options.name,
     hear(hint) {
@@ -138,7 +144,8 @@ export function createShard(options: ShardOptions): Shard {
         for (const round of rounds) round.abort(signal.reason);
       };
       signal.addEventListener('abort', end, { once: true });
-      const stops = [...rooms.flatMap((room) => listen(room, options)), heed(rooms, options)];
+      const counted = resync.include(() => rooms.reduce((sum, { queue }) => sum + queue.size(), 0));
+      const stops = [...rooms.flatMap((room) => listen(room, options)), heed(rooms, options), counted];
       try {
         const queues = rooms.map((room) => room.queue.run((...what) => work(room, options, what, signal), signal));
         await Promise.all([...queues, sweep(rooms, options, signal), alarms.run(signal)]);
@@ -305,7 +312,7 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
   const history = { failures: queue.failuresOf(key), streak: queue.streakOf(key) };
   try {
     const end = await round(room, options, { seen: object, priority, visit }, signal);
-    return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random);
+    return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random, room.resync.meanMs());
   } catch (error) {
     const busy = visit.busy();
     if (busy !== undefined && !signal.aborted) return waiting(busy);
