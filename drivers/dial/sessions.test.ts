@@ -77,6 +77,38 @@ test('a session that the driver lost is opened again, and no other one', async (
   expect(await sessions.open('sim', { ...host, uid: 'other-host' }, {}, fence, signal)).toBe(other);
 });
 
+test('a session is opened once its driver is watched, so that no hint asks for a second look at it, and not much later where that says nothing', async () => {
+  const order: string[] = [];
+  const dialTo = (says: boolean) => async (): Promise<Awaited<ReturnType<typeof plugDriver>>> => {
+    const driver = await plugDriver(sim.driver, signal);
+    return {
+      ...driver,
+      session: { ...driver.session, open: (...args) => (order.push('opened'), driver.session.open(...args)) },
+      async *watch(until) {
+        await realClock.sleep(20, signal);
+        order.push('watched');
+        if (says) yield* driver.watch(until);
+        else await new Promise((resolve) => until.addEventListener('abort', resolve));
+      },
+    };
+  };
+  const endpoint = { ...host, uid: 'watched' };
+  const watched = createSessions({ dial: dialTo(true), clock: realClock });
+  const hints: DeviceHint[] = [];
+  const reading = (async () => {
+    for await (const hint of watched.hints(signal)) hints.push(hint);
+  })();
+  await watched.open('sim', endpoint, {}, fence, signal);
+  await realClock.sleep(20, signal);
+  expect(order).toEqual(['watched', 'opened']);
+  expect(hints).toEqual([{ endpointUid: '', uid: '' }]);
+  await watched.closeAll();
+  await reading;
+  const silent = createSessions({ dial: dialTo(false), clock: realClock });
+  await silent.open('sim', endpoint, {}, fence, AbortSignal.timeout(4000));
+  await silent.closeAll();
+});
+
 test('an unknown driver is DRIVER_UNKNOWN, and asked for again only after a while', async () => {
   for (const _ of [1, 2, 3])
     await expect(sessions.open('odd', host, {}, fence, signal)).rejects.toMatchObject({ reason: 'DRIVER_UNKNOWN' });

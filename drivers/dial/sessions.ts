@@ -40,6 +40,8 @@ interface Dialled {
   /** What the process that answered last can do, and the driver with its calls watched: the same for all of its sessions. */
   shared: Shared | undefined;
   readonly ending: AbortSignal;
+  /** Resolves when the driver is watched, or did not begin to tell soon: what is looked at from then on need not be looked at for that once more. */
+  readonly watched: PromiseWithResolvers<void>;
   /** Set where dialling failed: when to try again. */
   retryAtMs: number | undefined;
   waitMs: number;
@@ -54,6 +56,8 @@ interface Shared {
 const FIRST_WAIT_MS = 1000;
 const LAST_WAIT_MS = 30_000;
 const WATCH_AGAIN_MS = 1000;
+/** Sessions wait for the watch so long, at most. */
+const WATCHED_MS = 1000;
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
 
@@ -122,7 +126,10 @@ async function follow(
     const same = (): boolean => !signal.aborted && driver.instance()?.instance === instance;
     do {
       for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
-      for await (const event of driver.watch(signal)) for (const hint of hintOf(dialled, event)) tell(hint);
+      for await (const event of driver.watch(signal)) {
+        for (const hint of hintOf(dialled, event)) tell(hint);
+        dialled.watched.resolve();
+      }
       // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
       for (const hint of hintOf(dialled, { sequence: 0, type: 'RESYNC', session: '', uid: '' })) tell(hint);
       // A stream may break although the process lives on, and then nobody announces another connection.
@@ -178,11 +185,15 @@ function createPool(
       keys: new Map(),
       shared: undefined,
       ending,
+      watched: Promise.withResolvers(),
       retryAtMs: undefined,
       waitMs,
     };
     dialled.driver.then(
-      (driver) => void follow(dialled, driver, tell, options.clock, ending).catch(() => undefined),
+      (driver) => {
+        void follow(dialled, driver, tell, options.clock, ending).catch(() => undefined);
+        void options.clock.sleep(WATCHED_MS, ending).then(dialled.watched.resolve, dialled.watched.resolve);
+      },
       () => {
         dialled.retryAtMs = options.clock.monotonic() + waitMs;
       },
@@ -214,7 +225,9 @@ export function createSessions(options: SessionsOptions): DialledSessions {
   return {
     async open(name, endpoint, config, fence, signal) {
       const dialled = pool.get(name, endpoint.address);
-      return openSession(await dialled.driver, dialled, endpoint, config, fence, signal);
+      const driver = await dialled.driver;
+      await dialled.watched.promise;
+      return openSession(driver, dialled, endpoint, config, fence, signal);
     },
     async close(endpointUid, signal) {
       for (const dialled of pool.all()) {
