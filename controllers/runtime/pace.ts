@@ -1,25 +1,49 @@
+import type { Clock } from '../../apis/meta/clock.ts';
 import type { Alarms } from './alarms.ts';
-import type { Visitor } from './visit.ts';
+import type { Patience } from './patience.ts';
 
-/** Counts for how long a round waits for its device. */
-export type Pace = Pick<Visitor, 'pause' | 'resume'>;
+/** Counts for how long something goes on, but for its pauses. */
+export interface Pace {
+  pause(): void;
+  resume(): void;
+  /** It has ended; `counts`: as such things usually do. */
+  end(counts: boolean): void;
+}
 
-/** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
-const SLOW_MS = 50;
+/** Of what nobody waits for. */
+export const UNPACED: Pace = { pause: () => undefined, resume: () => undefined, end: () => undefined };
 
-/** Of a round without a device: it keeps its worker. */
-export const UNPACED: Pace = { pause: () => undefined, resume: () => undefined };
-
-/** Lets the next object begin (`detach`) once the round has gone on for long without a pause. It begins paused. */
-export function paced(alarms: Alarms, detach: () => void): Pace {
-  let takeBack: (() => void) | undefined;
+/** Calls `slow` once it has gone on for longer than others are waited for. It begins paused. */
+export function paced(
+  { alarms, clock, patience }: { readonly alarms: Alarms; readonly clock: Clock; readonly patience: Patience },
+  slow: () => void,
+): Pace {
+  let tookMs = 0;
+  let sinceMs: number | undefined;
+  let takeBack = (): void => undefined;
+  const soFarMs = (): number => tookMs + (sinceMs === undefined ? 0 : clock.monotonic() - sinceMs);
+  const wait = (): void => {
+    // What others take may have grown meanwhile.
+    const leftMs = patience.ms() - soFarMs();
+    if (leftMs > 0) takeBack = alarms.set(leftMs, wait);
+    else slow();
+  };
+  const pause = (): void => {
+    takeBack();
+    takeBack = () => undefined;
+    tookMs = soFarMs();
+    sinceMs = undefined;
+  };
   return {
-    pause() {
-      takeBack?.();
-      takeBack = undefined;
-    },
+    pause,
     resume() {
-      takeBack ??= alarms.set(SLOW_MS, detach);
+      if (sinceMs !== undefined) return;
+      sinceMs = clock.monotonic();
+      wait();
+    },
+    end(counts) {
+      pause();
+      if (counts) patience.took(tookMs);
     },
   };
 }

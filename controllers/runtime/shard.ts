@@ -13,6 +13,7 @@ import { createDevices, type Devices } from './devices.ts';
 import { createDriverGate } from './driver-gate.ts';
 import { createGate, type Gate } from './gate.ts';
 import { paced, UNPACED } from './pace.ts';
+import { createPatience, type Patience } from './patience.ts';
 import { createQueue, PRIORITY, QUEUE_DEFAULTS, type Priority, type Queue, type Verdict, type Work } from './queue.ts';
 import type { QueueView } from './queue-view.ts';
 import { reconcile, type RoundEnd } from './reconcile.ts';
@@ -71,6 +72,8 @@ interface Room {
   readonly devices: Devices;
   readonly alarms: Alarms;
   readonly resync: Resync;
+  /** With rounds that have a device: one that takes longer gives its worker to the next object, and counts against its endpoint only. */
+  readonly patience: Patience;
   /** Rounds under way: they end when the shard is not led any more. */
   readonly rounds: Set<AbortController>;
   readonly refusals: Map<string, Refusal>;
@@ -98,7 +101,7 @@ function furnish({ clock, random, controllers, settings, name, check, drivers = 
     clock,
     random,
     check,
-    drivers: createDriverGate(drivers, alarms),
+    drivers: createDriverGate(drivers, alarms, clock),
     wake(who, priority) {
       const space = who.indexOf(' ');
       const kind = who.slice(0, space);
@@ -117,6 +120,7 @@ function furnish({ clock, random, controllers, settings, name, check, drivers = 
       devices,
       alarms,
       resync,
+      patience: createPatience(),
       rounds,
       refusals: new Map<string, Refusal>(),
       failures: new Map<string, Refusal>(),
@@ -305,13 +309,14 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
   }
   const endpoint = controller.endpointOf(object);
   room.whereabouts.note(object.metadata.uid, key, endpoint?.uid);
-  const pace = endpoint === undefined ? UNPACED : paced(room.alarms, detach);
+  const pace = endpoint === undefined ? UNPACED : paced({ ...room, clock: options.clock }, detach);
   const visit = devices.visit(endpoint, { who, priority, ...pace });
   if (visit === undefined) return waiting(`as many calls as ${endpoint?.label ?? ''} takes are under way`);
   pace.resume();
   const history = { failures: queue.failuresOf(key), streak: queue.streakOf(key) };
   try {
     const end = await round(room, options, { seen: object, priority, visit }, signal);
+    pace.end(visit.silent() === undefined);
     return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random, room.resync.meanMs());
   } catch (error) {
     const busy = visit.busy();
@@ -320,7 +325,7 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
     const retryAfterMs = error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0;
     return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, history.failures, options.random);
   } finally {
-    pace.pause();
+    pace.end(false);
     visit.end();
   }
 }

@@ -11,7 +11,7 @@ test('a round that waited makes no call any more once its process may no longer 
   const check = (): void => {
     if (!leads) throw new Error('the lease ran out');
   };
-  const drivers = createDriverGate(createGate(), createAlarms(REAL_CLOCK));
+  const drivers = createDriverGate(createGate(), createAlarms(REAL_CLOCK), REAL_CLOCK);
   const board = createSwitchboard(new Map(), { clock: REAL_CLOCK, random: () => 0.5, wake: () => undefined, check, drivers });
   const visit = createVisit(board, {
     who: 'VirtualMachine a/b',

@@ -1,5 +1,6 @@
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { isAlike, type CallEnd } from './breaker.ts';
+import type { Leave } from './driver-gate.ts';
 import type { Entering } from './gate.ts';
 import type { Priority } from './queue.ts';
 import { serviceKey, type Known, type Service, type Switchboard } from './switchboard.ts';
@@ -92,12 +93,12 @@ function waitFor({ met, visitor }: Round, known: Known): void {
 }
 
 /** Waits for a place; where it waits, `waits` is told, and why can be seen. */
-async function inTurn(
+async function inTurn<Way>(
   { visitor, met }: Round,
   why: string,
   waits: () => void,
-  enter: (entering: Omit<Entering, 'limit'>) => Promise<() => void>,
-): Promise<() => void> {
+  enter: (entering: Omit<Entering, 'limit'>) => Promise<Way>,
+): Promise<Way> {
   const note = (): void => {
     met.waits.push(why);
     waits();
@@ -130,7 +131,7 @@ async function enter(round: Round, service: Service, operation: string, signal: 
 }
 
 /** Waits until the driver keeps up with another call; gives how to say that it has ended. */
-async function enterDriver(round: Round, { label, driver = label }: Service, signal: AbortSignal): Promise<() => void> {
+async function enterDriver(round: Round, { label, driver = label }: Service, signal: AbortSignal): Promise<Leave> {
   const { board, visitor } = round;
   const why = `as many calls as ${driver} takes are under way`;
   try {
@@ -180,9 +181,12 @@ export function createVisit(board: Switchboard, visitor: Visitor): Visit {
       try {
         const leaveDriver = await enterDriver(round, service, signal);
         try {
-          return await attempt(round, known, call);
-        } finally {
-          leaveDriver();
+          const answer = await attempt(round, known, call);
+          leaveDriver(true);
+          return answer;
+        } catch (error) {
+          leaveDriver(false);
+          throw error;
         }
       } finally {
         done?.();
