@@ -20,6 +20,7 @@ import { STALLED } from './p09-stalled.ts';
 import { PLACEMENT } from './p10-placement.ts';
 import { PROVISION } from './p11-provision.ts';
 import { QUEUE } from './p12-queue.ts';
+import { SCALE } from './p13-scale.ts';
 import { RESTART } from './p14-restart.ts';
 import { LEASES_RENEWED } from './p15-leases.ts';
 import { GET } from './p03-get.ts';
@@ -43,6 +44,7 @@ const WORKLOADS: readonly (Workload | OwnWorkload)[] = [
   PLACEMENT,
   PROVISION,
   QUEUE,
+  SCALE,
 ];
 const SIDES: readonly SideName[] = ['ours-etcd', 'peer', 'ours-sqlite'];
 const OUT = join(import.meta.dirname, 'out');

@@ -88,7 +88,7 @@ interface Kubeconfig {
 }
 
 /** Our server's own administrator, by whatever its kubeconfig holds: a client certificate, or else a token. */
-async function ourTarget({ folder, port }: Layout): Promise<Target> {
+export async function ourTarget({ folder, port }: Pick<Layout, 'folder' | 'port'>): Promise<Target> {
   const text = await readFile(join(folder, 'data/kubeconfig'), 'utf8');
   const { clusters, users } = load(text) as Kubeconfig;
   const plain = (encoded: string): string => Buffer.from(encoded, 'base64').toString();
@@ -101,7 +101,8 @@ async function ourTarget({ folder, port }: Layout): Promise<Target> {
   };
 }
 
-async function askOnce(
+/** One request on a connection of its own. */
+export async function askOnce(
   target: Target,
   method: string,
   path: string,

@@ -9,6 +9,8 @@ const NONE: Sum = { count: 0, amounts: NOTHING };
 export interface ViewIndex<O extends ApiObject> {
   /** The objects that have the key, in no order. */
   of(key: string): readonly O[];
+  /** How many those are. */
+  count(key: string): number;
 }
 
 /** Keeps an index of a view, for as long as the view is told of changes. `keysOf` sees the object alone. */
@@ -33,7 +35,7 @@ export function indexView<O extends ApiObject>(view: View<O>, keysOf: (object: O
     if (old !== undefined) drop(old);
     if (object !== undefined) put(object);
   });
-  return { of: (key) => [...(found.get(key)?.values() ?? [])] };
+  return { of: (key) => [...(found.get(key)?.values() ?? [])], count: (key) => found.get(key)?.size ?? 0 };
 }
 
 /** How many of a view's objects have a key, and what they come to. */

@@ -7,6 +7,7 @@ import { createRecorder } from '../client/recorder.ts';
 import type { AnyController } from '../controllers/runtime/controller.ts';
 import type { Plan } from '../controllers/runtime/plan.ts';
 import { createShard, type Shard } from '../controllers/runtime/shard.ts';
+import type { Resync } from '../controllers/runtime/resync.ts';
 import type { Settings } from '../controllers/runtime/settings.ts';
 import type { Endpoint } from '../controllers/runtime/switchboard.ts';
 import { createViews } from '../controllers/runtime/views.ts';
@@ -64,6 +65,7 @@ export interface Starting {
   readonly epoch?: number;
   readonly clock?: Clock;
   readonly settings?: Settings;
+  readonly resync?: Resync;
 }
 
 /** Shards of toy controllers on a real API in memory. */
@@ -109,6 +111,7 @@ export async function openShardBench(): Promise<ShardBench> {
       epoch = 7,
       clock = REAL_CLOCK,
       settings,
+      resync,
     } = starting;
     const log = keptLog();
     const base = { client, clock, random: () => 0.5, log };
@@ -125,6 +128,7 @@ export async function openShardBench(): Promise<ShardBench> {
       authority: () => ({ installation: 'i', incarnation: 1, shard: name, epoch: Math.max(epoch, ...raised.map((above) => above + 1)) }),
       check,
       ...(settings && { settings }),
+      ...(resync && { resync }),
       raise(above) {
         raised.push(above);
         return Promise.resolve();

@@ -40,6 +40,21 @@ function at(object: ApiObject, ...path: readonly string[]): unknown {
   return value;
 }
 
+/** Finds those of `objects` that have a name at `path`, without a look at all of them each time. */
+function grouped(objects: readonly ApiObject[], ...path: readonly string[]): (name: string) => readonly ApiObject[] {
+  const groups = Map.groupBy(objects, (object) => at(object, ...path));
+  return (name) => groups.get(name) ?? [];
+}
+
+/** Finds the volumes that a VM lists. */
+function listed(volumes: readonly ApiObject[]): (vm: ApiObject) => readonly ApiObject[] {
+  const groups = Map.groupBy(volumes, ({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
+  return (vm) => {
+    const disks = (at(vm, 'spec', 'disks') ?? []) as readonly { readonly volume: string }[];
+    return disks.flatMap((disk) => groups.get(`${vm.metadata.namespace ?? ''}/${disk.volume}`) ?? []);
+  };
+}
+
 /** What stands under what: zones, racks, hosts, then VMs and their volumes; pools under their scope; the rest at the end. Pure. */
 export function treeLines(forest: Forest): readonly TreeLine[] {
   const seen = new Set<ApiObject>();
@@ -50,37 +65,27 @@ export function treeLines(forest: Forest): readonly TreeLine[] {
     const label = `${NAMES[object.kind] ?? object.kind} ${namespace === undefined || namespace === 'default' ? '' : `${namespace}/`}${name}`;
     return [{ object, label, children: children() }];
   };
-  const volume = (object: ApiObject): readonly Node[] => grow(object, () => []);
-  const volumesOf = (vm: ApiObject): readonly Node[] => {
-    const names = ((at(vm, 'spec', 'disks') ?? []) as readonly { readonly volume: string }[]).map((disk) => disk.volume);
-    return forest.Volume.filter(({ metadata }) => metadata.namespace === vm.metadata.namespace && names.includes(metadata.name)).flatMap(
-      volume,
-    );
+  const unclaimed = forest.Volume.filter((one) => at(one, 'status', 'claim') === undefined);
+  const volumesIn = grouped(unclaimed, 'status', 'pool');
+  const volumesOf = listed(forest.Volume);
+  const machinesOn = grouped(forest.VirtualMachine, 'status', 'host');
+  const hostsIn = grouped(forest.Host, 'spec', 'pod');
+  const podsIn = grouped(forest.Pod, 'spec', 'zone');
+  const pools = {
+    zone: grouped(forest.StoragePool, 'spec', 'scope', 'zone'),
+    pod: grouped(forest.StoragePool, 'spec', 'scope', 'pod'),
+    host: grouped(forest.StoragePool, 'spec', 'scope', 'host'),
   };
-  const machine = (object: ApiObject): readonly Node[] => grow(object, () => volumesOf(object));
-  const pool = (object: ApiObject): readonly Node[] =>
-    grow(object, () =>
-      forest.Volume.filter((one) => at(one, 'status', 'pool') === object.metadata.name && at(one, 'status', 'claim') === undefined).flatMap(
-        volume,
-      ),
-    );
-  const poolsOf = (scope: string, name: string): readonly Node[] =>
-    forest.StoragePool.filter((one) => at(one, 'spec', 'scope', scope) === name).flatMap(pool);
+  const nameOf = ({ metadata }: ApiObject): string => metadata.name;
+  const volume = (object: ApiObject): readonly Node[] => grow(object, () => []);
+  const machine = (object: ApiObject): readonly Node[] => grow(object, () => volumesOf(object).flatMap(volume));
+  const pool = (object: ApiObject): readonly Node[] => grow(object, () => volumesIn(nameOf(object)).flatMap(volume));
   const host = (object: ApiObject): readonly Node[] =>
-    grow(object, () => [
-      ...forest.VirtualMachine.filter((vm) => at(vm, 'status', 'host') === object.metadata.name).flatMap(machine),
-      ...poolsOf('host', object.metadata.name),
-    ]);
+    grow(object, () => [...machinesOn(nameOf(object)).flatMap(machine), ...pools.host(nameOf(object)).flatMap(pool)]);
   const pod = (object: ApiObject): readonly Node[] =>
-    grow(object, () => [
-      ...forest.Host.filter((one) => at(one, 'spec', 'pod') === object.metadata.name).flatMap(host),
-      ...poolsOf('pod', object.metadata.name),
-    ]);
+    grow(object, () => [...hostsIn(nameOf(object)).flatMap(host), ...pools.pod(nameOf(object)).flatMap(pool)]);
   const zone = (object: ApiObject): readonly Node[] =>
-    grow(object, () => [
-      ...forest.Pod.filter((one) => at(one, 'spec', 'zone') === object.metadata.name).flatMap(pod),
-      ...poolsOf('zone', object.metadata.name),
-    ]);
+    grow(object, () => [...podsIn(nameOf(object)).flatMap(pod), ...pools.zone(nameOf(object)).flatMap(pool)]);
   const roots = [
     ...forest.Zone.flatMap(zone),
     ...forest.Pod.flatMap(pod),

@@ -29,6 +29,8 @@ export interface UpOptions extends ApiserverOptions {
 /** How long the tree is shown before cloudd stops waiting for what is not Ready; it goes on serving either way. */
 const PROGRESS_MS = 120_000;
 const REDRAW_MS = 150;
+/** Of so many objects of a kind, a picture is neither drawn nor waited for. */
+const MOST_DRAWN = 200;
 
 /** `cloudd up`: everything in one process, until it is stopped. Machines run on afterwards. */
 export async function up(options: UpOptions, signal: AbortSignal): Promise<void> {
@@ -73,11 +75,12 @@ interface Welcome {
 /** Applies the sample where there is nothing yet, shows the tree until all is Ready, and says what to type next. */
 async function welcome({ options, running, dirs, started, say }: Welcome, signal: AbortSignal): Promise<void> {
   const context = await contextOf(running, say, signal);
-  const before = await fetchForest(context, signal);
+  const before = await fetchForest({ ...context, most: MOST_DRAWN }, signal);
   if (options.sample !== 'none' && isEmpty(before)) await applySample(context, options.sample, dirs, signal);
   const forest = await untilReady(context, signal);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (isEmpty(forest)) say('Nothing is declared yet.');
+  else if (isMuch(forest)) say('More is declared than can be drawn here.');
   else if (unready(forest) === 0) say(styleText('bold', `Everything is Ready (${seconds} s).`));
   else say(`${String(unready(forest))} of the objects above are not Ready; the log is ${dirs.log}.`);
   for (const line of nextCommands(dirs, isEmpty(forest))) say(line);
@@ -92,6 +95,10 @@ async function contextOf(running: RunningApi, say: (line: string) => void, signa
 
 function isEmpty(forest: Forest): boolean {
   return Object.values(forest).every((objects) => objects.length === 0);
+}
+
+function isMuch(forest: Forest): boolean {
+  return Object.values(forest).some((objects) => objects.length >= MOST_DRAWN);
 }
 
 function unready(forest: Forest): number {
@@ -129,7 +136,8 @@ async function untilReady(context: Context, signal: AbortSignal): Promise<Forest
   const clock = systemClock();
   const deadline = clock.monotonic() + PROGRESS_MS;
   for (;;) {
-    const forest = await fetchForest(context, signal);
+    const forest = await fetchForest({ ...context, most: MOST_DRAWN }, signal);
+    if (isMuch(forest)) return forest;
     if (!isEmpty(forest)) show(forest);
     if (unready(forest) === 0 || clock.monotonic() > deadline) return forest;
     await clock.sleep(REDRAW_MS, signal);

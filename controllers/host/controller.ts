@@ -60,8 +60,10 @@ interface World {
   readonly machines: View<VirtualMachine>;
   readonly podsByZone: ViewIndex<Pod>;
   readonly hostsByPod: ViewIndex<Host>;
+  /** Those by which others are judged. */
+  readonly witnessesByPod: ViewIndex<Host>;
   /** Those that are silent and not proven dead. */
-  readonly silentHosts: ViewIndex<Host>;
+  readonly silentByPod: ViewIndex<Host>;
   /** By what each names, so that no round of a host looks at all objects. */
   readonly hostsById: ViewIndex<Host>;
   readonly machinesByHost: ViewIndex<VirtualMachine>;
@@ -132,9 +134,6 @@ function placedVm({ volumes, pools }: World, host: Host, vm: VirtualMachine): Pl
   };
 }
 
-/** What the index of silent hosts calls them. */
-const SILENT = 'silent';
-
 function zoneOf({ pods, zones }: World, { spec }: Host): Zone | undefined {
   return zones.get({ name: pods.get({ name: spec.pod })?.spec.zone ?? '' });
 }
@@ -143,17 +142,28 @@ function hostsIn({ podsByZone, hostsByPod }: World, zone: string): readonly Host
   return podsByZone.of(zone).flatMap(({ metadata }) => hostsByPod.of(metadata.name));
 }
 
+/** Whether a host is one by which to judge whether another alone is silent: it is not proven dead, nor in maintenance, and can be asked. */
+function isWitness(host: Host): boolean {
+  return coveringFence(host) === undefined && !host.spec.maintenance && reachable(host)?.status !== 'Unknown';
+}
+
 /**
- * The hosts of the zone by which to judge whether this one alone is silent, itself among them: not those that are proven dead, in maintenance or
- * cannot be asked. Silent are also those that have not answered since this one fell silent.
+ * The witnesses in the zone, the host itself among them, and how many of them are silent: also those that have not answered since this one fell
+ * silent. No more are counted than are more than half: where a zone is cut off, each of its hosts comes here again and again.
  */
 function neighboursOf({ world, vigil }: Parts, host: Host, epoch: number, sinceMs: number): HostFacts['neighbours'] {
-  const zone = zoneOf(world, host)?.metadata.name;
-  const others = hostsIn(world, zone ?? '')
-    .filter((other) => other.metadata.uid !== host.metadata.uid)
-    .filter((other) => coveringFence(other) === undefined && !other.spec.maintenance && reachable(other)?.status !== 'Unknown');
-  const silent = others.filter(({ metadata }) => !vigil.answeredSince(metadata.uid, epoch, sinceMs));
-  return { hosts: others.length + 1, silent: silent.length + 1 };
+  const { uid, name } = host.metadata;
+  const pods = world.podsByZone.of(zoneOf(world, host)?.metadata.name ?? '').map((pod) => pod.metadata.name);
+  const seen = world.hosts.get({ name });
+  const isCounted = seen?.metadata.uid === uid && pods.includes(seen.spec.pod) && isWitness(seen);
+  const hosts = pods.reduce((sum, pod) => sum + world.witnessesByPod.count(pod), isCounted ? 0 : 1);
+  let silent = 1;
+  for (const pod of pods)
+    for (const { metadata } of world.witnessesByPod.of(pod)) {
+      if (silent * 2 > hosts) return { hosts, silent };
+      if (metadata.uid !== uid && !vigil.answeredSince(metadata.uid, epoch, sinceMs)) silent += 1;
+    }
+  return { hosts, silent };
 }
 
 /** What is made of a silence: for how long nobody has answered, and who else is silent; nothing where somebody did, or could not be asked. */
@@ -180,19 +190,21 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
 
 /** Whether another host of the zone is silent, as its object says, and not proven dead. */
 function isBesideSilent(world: World, host: Host, zone: Zone): boolean {
-  const others = world.silentHosts.of(SILENT).filter(({ metadata }) => metadata.uid !== host.metadata.uid);
-  return others.some((other) => zoneOf(world, other)?.metadata.uid === zone.metadata.uid);
+  const isOther = (other: Host): boolean => other.metadata.uid !== host.metadata.uid;
+  return world.podsByZone.of(zone.metadata.name).some(({ metadata }) => world.silentByPod.of(metadata.name).some(isOther));
 }
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */
 function hasRefuge(world: World, host: Host, zone: Zone): boolean {
-  return hostsIn(world, zone.metadata.name).some((other) => {
+  const takes = (other: Host): boolean => {
     const { metadata, spec, status } = other;
     const isElsewhere = metadata.uid !== host.metadata.uid;
     const isReady = status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
     const isFull = status.conditions.some(({ type, status: is }) => type === 'Full' && is === 'True');
     return isElsewhere && isReady && !isFull && !spec.maintenance && podOf(world, other)?.allocation === 'Enabled';
-  });
+  };
+  // Pod by pod: mostly the first has one.
+  return world.podsByZone.of(zone.metadata.name).some(({ metadata }) => world.hostsByPod.of(metadata.name).some(takes));
 }
 
 /** What is on the host and does not belong there any more. */
@@ -276,7 +288,8 @@ function worldOf(views: Views): World {
     ...{ zones: views.of<Zone>(ZoneKind), pods, hosts, pools, volumes, machines },
     podsByZone: indexView(pods, ({ spec }) => [spec.zone]),
     hostsByPod: indexView(hosts, ({ spec }) => [spec.pod]),
-    silentHosts: indexView(hosts, (host) => [isSaidSilent(host) && coveringFence(host) === undefined ? SILENT : undefined]),
+    witnessesByPod: indexView(hosts, (host) => [isWitness(host) ? host.spec.pod : undefined]),
+    silentByPod: indexView(hosts, (host) => [isSaidSilent(host) && coveringFence(host) === undefined ? host.spec.pod : undefined]),
     hostsById: indexView(hosts, ({ status }) => [status.hostId]),
     machinesByHost: indexView(machines, ({ status }) => [status.host]),
     machinesByUid: indexView(machines, ({ metadata }) => [metadata.uid]),

@@ -16,7 +16,7 @@ const copy: LeftCopy = { uid: 'm-1', name: 'default/vm-1', power: 'running', gen
 
 /** A host whose boot b-1 was seen, by the driver that is declared, unless a test says otherwise. */
 function known(spec: object, status: Partial<Host['status']> = {}): Host {
-  const driver = { name: 'sim', version: '1.0', instance: 'i-1', reached: driverDigest(host(spec)) };
+  const driver = { name: 'sim', version: '1.0', reached: driverDigest(host(spec)) };
   return host(spec, { status: { hostId: 'sim-h-1', bootId: 'b-1', driver, ...status } });
 }
 
@@ -132,7 +132,7 @@ const ROWS: readonly Row[] = [
     why: 'a host whose driver was changed since it was seen is not the one whose power could prove anything',
     have: known(
       { ...POWER, driver: { name: 'sim', config: { hostId: 'another' } } },
-      { driver: { name: 'sim', version: '1', instance: 'i', reached: 'x' } },
+      { driver: { name: 'sim', version: '1', reached: 'x' } },
     ),
     facts: silent(),
     ready: ['Unknown', 'Suspect'],
@@ -253,7 +253,7 @@ const ROWS: readonly Row[] = [
     why: 'a lease of the machine that another driver led to is not counted',
     have: known(
       { driver: { name: 'sim', config: { hostId: 'another' } } },
-      { ...LEASED, driver: { name: 'sim', version: '1', instance: 'i', reached: 'x' } },
+      { ...LEASED, driver: { name: 'sim', version: '1', reached: 'x' } },
     ),
     facts: silent(RAN_OUT),
     ready: ['Unknown', 'Suspect'],

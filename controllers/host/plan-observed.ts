@@ -68,10 +68,8 @@ export function observedFields(host: Host, facts: HostFacts): Omit<HostStatus, '
     capacity: resourcesOf({ cpus, memoryBytes, storageBytes }),
     allocatable: resourcesOf(offeredBy(host, observation, facts)),
     allocated,
-    driver: {
-      ...{ name: clip(info.name, 63), version: clip(info.version, 63), instance: clip(info.instance, 128) },
-      reached: driverDigest(host),
-    },
+    // Not its process: that would be written of every host whenever a driver starts again.
+    driver: { name: clip(info.name, 63), version: clip(info.version, 63), reached: driverDigest(host) },
     capabilities: [...capabilities]
       .sort()
       .slice(0, MOST_FACTS)

@@ -55,7 +55,9 @@ const DEFAULT_LIMITS: Limits = { inFlight: 8, perOperation: 4 };
 
 /** The endpoint that an object is, for its budget and its breaker. */
 export function endpointOf({ kind, metadata, spec }: EndpointObject): Endpoint {
-  return { uid: metadata.uid, label: `${kind} ${metadata.name}`, limits: spec.limits ?? DEFAULT_LIMITS };
+  const { name, endpoint = '' } = spec.driver;
+  const driver = `driver ${name}${endpoint === '' ? '' : ` at ${endpoint}`}`;
+  return { uid: metadata.uid, label: `${kind} ${metadata.name}`, limits: spec.limits ?? DEFAULT_LIMITS, driver };
 }
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;

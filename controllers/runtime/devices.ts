@@ -1,12 +1,15 @@
+import { CATEGORIES } from '../../drivers/contract/driver.ts';
 import { createBudget } from './budget.ts';
-import type { Priority } from './queue.ts';
-import { createSwitchboard, type Endpoint, type Known, type ServiceView, type SwitchboardOptions } from './switchboard.ts';
-import { createVisit, type Visit } from './visit.ts';
+import { createSwitchboard, serviceKey, type Endpoint, type Known, type ServiceView, type SwitchboardOptions } from './switchboard.ts';
+import { createVisit, type Visit, type Visitor } from './visit.ts';
+
+/** A round that wants to begin. */
+export type Comer = Pick<Visitor, 'who' | 'priority' | 'pause' | 'resume'>;
 
 /** The devices of a shard: who may call them now. */
 export interface Devices {
   /** Begins a round at its endpoint; undefined where as many rounds as it takes are under way: the object is told when it may. */
-  visit(endpoint: Endpoint | undefined, who: string, priority: Priority): Visit | undefined;
+  visit(endpoint: Endpoint | undefined, comer: Comer): Visit | undefined;
   /** The object neither waits nor needs what is kept for it. */
   leave(who: string): void;
   /** The same for all objects of a kind. */
@@ -21,6 +24,9 @@ export interface Devices {
 
 /** So many rounds may wait for calls of one device and let others begin; the next ones keep their places. */
 const MOST_ASIDE = 64;
+
+/** What the services of an endpoint are known by. */
+const keysOf = (uid: string): readonly string[] => CATEGORIES.map((category) => serviceKey({ category, uid }));
 
 /** All devices answer, and none is called. */
 export function createDevices(options: SwitchboardOptions): Devices {
@@ -49,13 +55,14 @@ export function createDevices(options: SwitchboardOptions): Devices {
   }
 
   return {
-    visit(endpoint, who, priority) {
+    visit(endpoint, comer) {
+      const { who, priority } = comer;
       if (endpoint === undefined) {
         rounds.leave(who);
-        return createVisit(board, { who, priority, stepAside: () => undefined, leave: () => undefined });
+        return createVisit(board, { ...comer, stepAside: () => undefined, leave: () => undefined });
       }
       if (!rounds.take(endpoint.uid, { key: who, priority, limit: endpoint.limits.inFlight })) return undefined;
-      return createVisit(board, { who, priority, ...placeOf(endpoint) });
+      return createVisit(board, { ...comer, ...placeOf(endpoint) });
     },
     leave: (who) => {
       rounds.leave(who);
@@ -64,10 +71,11 @@ export function createDevices(options: SwitchboardOptions): Devices {
       rounds.leaveAll(`${kind} `);
     },
     hurry(uid) {
-      for (const { service, breaker } of known.values()) if (uid === '' || service.uid === uid) breaker.hurry();
+      const meant = uid === '' ? known.values() : keysOf(uid).flatMap((key) => known.get(key) ?? []);
+      for (const { breaker } of meant) breaker.hurry();
     },
     forget(uid) {
-      for (const [key, { service }] of known) if (service.uid === uid) known.delete(key);
+      for (const key of keysOf(uid)) known.delete(key);
     },
     view: () =>
       [...known].map(([key, { service, breaker }]) => ({

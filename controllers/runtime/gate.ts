@@ -1,14 +1,17 @@
 import { createBudget } from './budget.ts';
 import type { Priority } from './queue.ts';
 
+/** Who comes to a gate. */
+export interface Entering {
+  readonly priority: Priority;
+  readonly limit: number;
+  readonly waits: () => void;
+}
+
 /** Lets so many through at once, by name; the others wait in line, by priority and then by when they came. */
 export interface Gate {
   /** Resolves with how to leave again; `waits` is called first where there is no place free. Rejects with the signal's reason. */
-  enter(
-    place: string,
-    entering: { readonly priority: Priority; readonly limit: number; readonly waits: () => void },
-    signal: AbortSignal,
-  ): Promise<() => void>;
+  enter(place: string, entering: Entering, signal: AbortSignal): Promise<() => void>;
   /** How many are inside. */
   insideOf(place: string): number;
 }

@@ -43,6 +43,8 @@ export interface QueueSettings {
 export interface Queue {
   /** Makes a key ready; one that is being worked on is worked on again afterwards; one that is parked is woken. */
   add(key: string, priority: Priority): void;
+  /** How many keys it holds. */
+  size(): number;
   /** How often in a row the key's work has failed. */
   failuresOf(key: string): number;
   /** How many rounds of work the key has had since it was last settled. */
@@ -338,6 +340,7 @@ export function createQueue(clock: Clock, settings: QueueSettings = QUEUE_DEFAUL
     add: (key, priority) => {
       add(state, key, priority);
     },
+    size: () => entries.size,
     failuresOf: (key) => entries.get(key)?.failures ?? 0,
     streakOf: (key) => entries.get(key)?.streak ?? 0,
     view: () => viewOf(state),

@@ -34,6 +34,8 @@ export interface RoundOptions {
   readonly failures: Map<string, Refusal>;
   /** Throws once this process may no longer be the leader; asked right before each step. */
   readonly check: () => void;
+  /** Told of the object whenever it was written. */
+  readonly wrote: (object: ApiObject) => void;
   /** Told when a driver has seen a newer leader than us. */
   readonly onStaleEpoch: (seen: number, signal: AbortSignal) => Promise<void>;
 }
@@ -122,7 +124,7 @@ async function publish(
   object: ApiObject,
   plan: Plan<{ readonly do: string }, Status>,
   round: Round,
-  { client, clock, recorder }: RoundOptions,
+  { client, clock, recorder, wrote }: RoundOptions,
   signal: AbortSignal,
 ): Promise<ApiObject | 'stale'> {
   const { kind, finalizer } = controller;
@@ -141,6 +143,7 @@ async function publish(
       current = await client.replaceStatus(kind, { ...current, status }, signal);
       tell(recorder, object, round, { before, after: status.conditions, detail: plan.detail });
     }
+    if (current !== object) wrote(current);
     return current;
   } catch (error) {
     if (error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return 'stale';

@@ -9,7 +9,9 @@ import { reflect } from '../../client/reflector.ts';
 import type { DeviceHint } from '../../drivers/contract/sessions.ts';
 import type { Board } from './board.ts';
 import type { AnyController, Authority, Views } from './controller.ts';
+import { createGate } from './gate.ts';
 import { createMembers } from './members.ts';
+import { createResync } from './resync.ts';
 import type { Settings } from './settings.ts';
 import { createShard, type Shard } from './shard.ts';
 import { leadShards } from './shards.ts';
@@ -59,9 +61,10 @@ async function runAll(options: ControllersOptions, signal: AbortSignal): Promise
   ]);
   const installation = await installationOf(options, signal);
   const led = new Set<Shard>();
+  const [drivers, resync] = [createGate(), createResync()];
   const lead = async (name: string, leadership: Leadership): Promise<void> => {
     const authority = (): Authority => ({ ...installation, shard: name, epoch: leadership.epoch() });
-    const shard = createShard({ ...options, recorder, name, authority, check: leadership.check, raise: leadership.raise });
+    const shard = createShard({ ...options, recorder, name, authority, drivers, resync, check: leadership.check, raise: leadership.raise });
     led.add(shard);
     const hide = options.board?.show({ shard, leader: options.identity, epoch: () => leadership.epoch(), sinceMs: clock.now() });
     try {

@@ -10,15 +10,22 @@ import type { DeviceHint } from '../../drivers/contract/sessions.ts';
 import { createAlarms, type Alarms } from './alarms.ts';
 import type { AnyController, Authority, Refusal, Round, Views } from './controller.ts';
 import { createDevices, type Devices } from './devices.ts';
+import { createDriverGate } from './driver-gate.ts';
+import { createGate, type Gate } from './gate.ts';
+import { paced, UNPACED } from './pace.ts';
+import { createPatience, type Patience } from './patience.ts';
 import { createQueue, PRIORITY, QUEUE_DEFAULTS, type Priority, type Queue, type Verdict, type Work } from './queue.ts';
 import type { QueueView } from './queue-view.ts';
 import { reconcile, type RoundEnd } from './reconcile.ts';
+import { createResync, RESYNC_MS, type Resync } from './resync.ts';
 import { childLog } from './round-log.ts';
 import type { Settings } from './settings.ts';
+import { createSightings, type Sightings } from './sightings.ts';
 import type { ServiceView } from './switchboard.ts';
 import { SUMMARY_MS, wokenBy } from './trigger.ts';
-import { failed, RESYNC_MS, silenced, verdictOf, waiting } from './verdict.ts';
+import { failed, silenced, verdictOf, waiting } from './verdict.ts';
 import type { Visit } from './visit.ts';
+import { createWhereabouts, type Whereabouts } from './whereabouts.ts';
 
 export interface ShardOptions {
   readonly name: string;
@@ -36,6 +43,10 @@ export interface ShardOptions {
   readonly raise: (above: number, signal: AbortSignal) => Promise<void>;
   /** How people want the queues to work; the defaults where it is not given. */
   readonly settings?: Settings;
+  /** Places for calls by driver, shared by all shards of this process; its own where it is not given. */
+  readonly drivers?: Gate;
+  /** How often what is settled is looked at, shared likewise. */
+  readonly resync?: Resync;
 }
 
 /** One shard, while it is led: a queue for each kind. */
@@ -50,8 +61,6 @@ export interface Shard {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** A round that takes longer waits for its device: it gives its worker to the next object and counts against its endpoint only. */
-const SLOW_MS = 50;
 /** A round that takes longer is broken off: its calls have deadlines of their own, and nothing in it waits for hardware. */
 const ROUND_MS = 60_000;
 /** So many objects are added without a pause: others want to be served too. */
@@ -62,12 +71,15 @@ interface Room {
   readonly queue: Queue;
   readonly devices: Devices;
   readonly alarms: Alarms;
+  readonly resync: Resync;
+  /** With rounds that have a device: one that takes longer gives its worker to the next object, and counts against its endpoint only. */
+  readonly patience: Patience;
   /** Rounds under way: they end when the shard is not led any more. */
   readonly rounds: Set<AbortController>;
   readonly refusals: Map<string, Refusal>;
   readonly failures: Map<string, Refusal>;
-  /** Keys of the kind's objects, by uid: what a hint names. */
-  readonly keys: Map<string, string>;
+  readonly whereabouts: Whereabouts;
+  readonly sightings: Sightings;
   /** How to take back what is added a little later, by key. */
   readonly soon: Map<string, () => void>;
 }
@@ -75,7 +87,8 @@ interface Room {
 const whoOf = ({ controller }: Pick<Room, 'controller'>, key: string): string => `${controller.kind.kind} ${key}`;
 
 /** The rooms of all controllers, and the devices that they share. */
-function furnish({ clock, random, controllers, settings, name, check }: ShardOptions): {
+function furnish({ clock, random, controllers, settings, name, check, drivers = createGate(), resync = createResync() }: ShardOptions): {
+  readonly resync: Resync;
   readonly rooms: readonly Room[];
   readonly devices: Devices;
   readonly alarms: Alarms;
@@ -88,6 +101,7 @@ function furnish({ clock, random, controllers, settings, name, check }: ShardOpt
     clock,
     random,
     check,
+    drivers: createDriverGate(drivers, alarms, clock),
     wake(who, priority) {
       const space = who.indexOf(' ');
       const kind = who.slice(0, space);
@@ -105,24 +119,27 @@ function furnish({ clock, random, controllers, settings, name, check }: ShardOpt
       queue,
       devices,
       alarms,
+      resync,
+      patience: createPatience(),
       rounds,
       refusals: new Map<string, Refusal>(),
       failures: new Map<string, Refusal>(),
-      keys: new Map<string, string>(),
+      whereabouts: createWhereabouts(),
+      sightings: createSightings(),
       soon: new Map<string, () => void>(),
     };
   });
-  return { rooms, devices, alarms, rounds };
+  return { rooms, devices, alarms, rounds, resync };
 }
 
 /** The controllers' work on the objects of one shard. */
 export function createShard(options: ShardOptions): Shard {
-  const { rooms, devices, alarms, rounds } = furnish(options);
+  const { rooms, devices, alarms, rounds, resync } = furnish(options);
   return {
     name: options.name,
     hear(hint) {
       if (hint.endpointUid !== '' || hint.uid === '') devices.hurry(hint.endpointUid);
-      for (const room of rooms) hear(room, options.views, hint);
+      for (const room of rooms) hear(room, hint);
     },
     view: () => Object.fromEntries(rooms.map(({ controller, queue }) => [controller.kind.kind, queue.view()])),
     devices: () => devices.view(),
@@ -131,7 +148,8 @@ export function createShard(options: ShardOptions): Shard {
         for (const round of rounds) round.abort(signal.reason);
       };
       signal.addEventListener('abort', end, { once: true });
-      const stops = [...rooms.flatMap((room) => listen(room, options)), heed(rooms, options)];
+      const counted = resync.include(() => rooms.reduce((sum, { queue }) => sum + queue.size(), 0));
+      const stops = [...rooms.flatMap((room) => listen(room, options)), heed(rooms, options), counted];
       try {
         const queues = rooms.map((room) => room.queue.run((...what) => work(room, options, what, signal), signal));
         await Promise.all([...queues, sweep(rooms, options, signal), alarms.run(signal)]);
@@ -170,7 +188,7 @@ function wasSettled({ metadata, status }: ApiObject): boolean {
 
 /** Adds the objects of this shard; the first time, what was not settled goes before what was. */
 async function addAll(
-  { controller, queue, keys }: Room,
+  { controller, queue, whereabouts }: Room,
   { views, name, clock }: ShardOptions,
   first: boolean,
   signal: AbortSignal,
@@ -178,8 +196,10 @@ async function addAll(
   let added = 0;
   for (const object of views.of(controller.kind).list()) {
     const key = cacheKey(object.metadata);
-    keys.set(object.metadata.uid, key);
-    if (controller.shardOf(object) === name) queue.add(key, first && !wasSettled(object) ? PRIORITY.change : PRIORITY.resync);
+    if (controller.shardOf(object) === name) {
+      whereabouts.note(object.metadata.uid, key, controller.endpointOf(object)?.uid);
+      queue.add(key, first && !wasSettled(object) ? PRIORITY.change : PRIORITY.resync);
+    }
     added += 1;
     if (added % SLICE === 0) await clock.sleep(0, signal).catch(() => undefined);
     if (isAborted(signal)) return;
@@ -205,18 +225,25 @@ function addAfter({ queue, alarms, soon }: Room, key: string, ms: number): void 
   soon.set(key, alarms.set(ms, ring));
 }
 
+/** Whether an object is this shard's, or was when it was seen last; what happens to others is for other shards, of which there may be many. */
+function concerns({ controller, whereabouts }: Room, name: string, object: ApiObject): boolean {
+  return controller.shardOf(object) === name || whereabouts.keyOf(object.metadata.uid) !== undefined;
+}
+
 /** Follows the controller's own kind and the kinds that it depends on; returns how to stop. */
-function listen(room: Room, { views }: ShardOptions): readonly (() => void)[] {
-  const { controller, queue, devices, refusals, failures, keys, soon } = room;
+function listen(room: Room, { views, name }: ShardOptions): readonly (() => void)[] {
+  const { controller, queue, devices, refusals, failures, whereabouts, sightings, soon } = room;
   const own = views.of(controller.kind).onChange(({ old, object }) => {
-    const metadata = (object ?? old)?.metadata;
-    if (metadata === undefined) return;
+    const changed = object ?? old;
+    if (changed === undefined || !concerns(room, name, changed)) return;
+    const { metadata } = changed;
     if (object !== undefined) {
-      keys.set(object.metadata.uid, cacheKey(object.metadata));
+      if (controller.shardOf(object) === name) whereabouts.note(metadata.uid, cacheKey(metadata), controller.endpointOf(object)?.uid);
       // Whoever declares a device anew wants to see at once whether it answers.
       if (old !== undefined && old.metadata.generation !== object.metadata.generation) devices.hurry(metadata.uid);
     } else if (old !== undefined) {
-      keys.delete(old.metadata.uid);
+      whereabouts.forget(old.metadata.uid);
+      sightings.forget(old.metadata.uid);
       devices.forget(old.metadata.uid);
       forget(refusals, old);
       forget(failures, old);
@@ -228,15 +255,17 @@ function listen(room: Room, { views }: ShardOptions): readonly (() => void)[] {
       // What somebody declared anew may cure what a driver refused.
       const declared = change.old?.metadata.generation !== change.object?.metadata.generation;
       for (const [text, key] of wokenBy(trigger, change)) {
-        const dependent = declared ? views.of(controller.kind).get(key) : undefined;
-        if (dependent !== undefined) forget(refusals, dependent);
+        const dependent = views.of(controller.kind).get(key);
+        if (dependent === undefined || !concerns(room, name, dependent)) continue;
+        if (declared) forget(refusals, dependent);
         if (trigger.afterMs === undefined) queue.add(text, PRIORITY.change);
         else addAfter(room, text, trigger.afterMs);
       }
     }),
   );
   const followed = controller.follow?.((key) => {
-    queue.add(cacheKey(key), PRIORITY.change);
+    const object = views.of(controller.kind).get(key);
+    if (object !== undefined && concerns(room, name, object)) queue.add(cacheKey(key), PRIORITY.change);
   });
   const takeBack = (): void => {
     for (const off of soon.values()) off();
@@ -253,17 +282,15 @@ function forget(refusals: Map<string, Refusal>, object: ApiObject): void {
   refusals.delete(traceOf(object));
 }
 
-function hear(room: Room, views: Views, { endpointUid, uid }: DeviceHint): void {
-  const { controller, queue, keys } = room;
-  const [thing, endpoint] = [keys.get(uid), keys.get(endpointUid)];
+function hear(room: Room, { endpointUid, uid }: DeviceHint): void {
+  const { queue, whereabouts } = room;
+  const [thing, endpoint] = [whereabouts.keyOf(uid), whereabouts.keyOf(endpointUid)];
   if (thing !== undefined) queue.add(thing, PRIORITY.change);
   // To where it is, one thing is a part of a sum.
-  if (endpoint !== undefined) addAfter(room, endpoint, uid === '' ? 0 : SUMMARY_MS);
-  if (uid !== '' && endpointUid !== '') return;
-  for (const object of views.of(controller.kind).list()) {
-    const meant = endpointUid === '' ? uid === '' : controller.endpointOf(object)?.uid === endpointUid;
-    if (meant) queue.add(cacheKey(object.metadata), PRIORITY.change);
-  }
+  if (endpoint !== undefined && endpoint !== thing) addAfter(room, endpoint, uid === '' ? 0 : SUMMARY_MS);
+  if (uid !== '') return;
+  // Of all that is there, or of everything, nobody says that it changed: it goes behind what did.
+  for (const key of endpointUid === '' ? whereabouts.keys() : whereabouts.at(endpointUid)) queue.add(key, PRIORITY.retry);
 }
 
 async function work(room: Room, options: ShardOptions, [key, priority, detach]: Parameters<Work>, signal: AbortSignal): Promise<Verdict> {
@@ -274,16 +301,23 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
   const who = whoOf(room, key);
   if (object === undefined || controller.shardOf(object) !== options.name) {
     devices.leave(who);
+    if (object !== undefined) {
+      room.whereabouts.forget(object.metadata.uid);
+      room.sightings.forget(object.metadata.uid);
+    }
     return { next: 'drop' };
   }
   const endpoint = controller.endpointOf(object);
-  const visit = devices.visit(endpoint, who, priority);
+  room.whereabouts.note(object.metadata.uid, key, endpoint?.uid);
+  const pace = endpoint === undefined ? UNPACED : paced({ ...room, clock: options.clock }, detach);
+  const visit = devices.visit(endpoint, { who, priority, ...pace });
   if (visit === undefined) return waiting(`as many calls as ${endpoint?.label ?? ''} takes are under way`);
-  const attached = endpoint === undefined ? undefined : room.alarms.set(SLOW_MS, detach);
+  pace.resume();
   const history = { failures: queue.failuresOf(key), streak: queue.streakOf(key) };
   try {
-    const end = await round(room, options, object, visit, signal);
-    return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random);
+    const end = await round(room, options, { seen: object, priority, visit }, signal);
+    pace.end(visit.silent() === undefined);
+    return silenced(visit.silent(), end, history, options.random) ?? verdictOf(end, history, options.random, room.resync.meanMs());
   } catch (error) {
     const busy = visit.busy();
     if (busy !== undefined && !signal.aborted) return waiting(busy);
@@ -291,7 +325,7 @@ async function work(room: Room, options: ShardOptions, [key, priority, detach]: 
     const retryAfterMs = error instanceof ApiError ? (error.details.retryAfterSeconds ?? 0) * 1000 : 0;
     return failed(error instanceof Error ? error.message : 'failed', retryAfterMs, history.failures, options.random);
   } finally {
-    attached?.();
+    pace.end(false);
     visit.end();
   }
 }
@@ -306,13 +340,29 @@ function report(options: ShardOptions, object: ApiObject, error: unknown, priori
   options.log[expected ? 'info' : 'error']({ ...fieldsOf(options, object), err: error, priority }, 'the round failed');
 }
 
+/**
+ * The object to decide on. The view may lag behind our own last write, or a leader's before us, and what happened since is why most rounds are had:
+ * so it is read. Of a look that nothing asked for the view is enough once it has come as far as this leader has: a plan of more than waiting is
+ * compared with the store before anything is done, and what the view has not seen yet will ask for a look when it comes.
+ */
+async function read(
+  { controller, sightings }: Room,
+  { client }: ShardOptions,
+  { seen, priority }: { readonly seen: ApiObject; readonly priority: Priority },
+  signal: AbortSignal,
+): Promise<ApiObject | undefined> {
+  if (priority === PRIORITY.resync && sightings.covers(seen)) return seen;
+  return client.get(controller.kind, keyOf(seen), signal);
+}
+
 async function round(
-  { controller, alarms, rounds, refusals, failures }: Room,
+  room: Room,
   options: ShardOptions,
-  seen: ApiObject,
-  visit: Visit,
+  from: { readonly seen: ApiObject; readonly priority: Priority; readonly visit: Visit },
   signal: AbortSignal,
 ): Promise<RoundEnd> {
+  const { controller, alarms, rounds, refusals, failures, sightings } = room;
+  const { seen, visit } = from;
   const ending = new AbortController();
   rounds.add(ending);
   if (signal.aborted) ending.abort(signal.reason);
@@ -321,8 +371,8 @@ async function round(
     ending.abort(new ApiError('Timeout', 'the round took too long'));
   });
   try {
-    // The view may lag behind our own last write; deciding on that would only end in a Conflict.
-    const object = await options.client.get(controller.kind, keyOf(seen), ending.signal);
+    const object = await read(room, options, from, ending.signal);
+    sightings.forget(seen.metadata.uid);
     if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };
     const trace = traceOf(object);
     const refused = refusals.get(trace);
@@ -333,7 +383,15 @@ async function round(
       ...(refused !== undefined && { refused }),
     };
     const log = childLog(options.log, fieldsOf(options, object));
-    return await reconcile(controller, object, given, { ...options, log, refusals, failures, onStaleEpoch: options.raise }, ending.signal);
+    let last = object;
+    const wrote = (written: ApiObject): void => {
+      last = written;
+    };
+    const how = { ...options, log, refusals, failures, wrote, onStaleEpoch: options.raise };
+    const end = await reconcile(controller, object, given, how, ending.signal);
+    // Of any other end it is not known what was written.
+    if (end.end === 'settled') sightings.note(last);
+    return end;
   } finally {
     inTime();
     rounds.delete(ending);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../apis/meta/clock.ts';
 import { createBreaker, type Breaker, type BreakerView } from './breaker.ts';
+import type { DriverGate } from './driver-gate.ts';
 import { createGate, type Gate } from './gate.ts';
 import { PRIORITY, type Priority } from './queue.ts';
 
@@ -17,6 +18,8 @@ export interface Endpoint {
   /** For people, for example `Host h-1`. */
   readonly label: string;
   readonly limits: Limits;
+  /** The program that its calls go through, with those of other endpoints; absent: one of its own. */
+  readonly driver?: string;
 }
 
 /** An endpoint by one of its services, which fail and recover apart: a host's machines and its power, for example. */
@@ -40,7 +43,7 @@ export interface Known {
 }
 
 /** Where calls get their places and services their breakers. */
-export interface Switchboard extends Pick<SwitchboardOptions, 'check'> {
+export interface Switchboard extends Pick<SwitchboardOptions, 'check' | 'drivers'> {
   /** Places for calls, by service, and by service and operation. */
   readonly gate: Gate;
   find(service: Service): Known | undefined;
@@ -56,19 +59,22 @@ export interface SwitchboardOptions {
   readonly wake: (who: string, priority: Priority) => void;
   /** Throws once this process may no longer be the shard's leader; asked right before each call, as a step may make several and each may wait. */
   readonly check: () => void;
+  /** Places for calls, by the driver that they go through. */
+  readonly drivers: DriverGate;
 }
 
 /** What a service is known by. */
-export function serviceKey({ category, uid }: Service): string {
+export function serviceKey({ category, uid }: Pick<Service, 'category' | 'uid'>): string {
   return `${category}/${uid}`;
 }
 
 /** Every service answers. What is known is in `known`. */
-export function createSwitchboard(known: Map<string, Known>, { clock, random, wake, check }: SwitchboardOptions): Switchboard {
+export function createSwitchboard(known: Map<string, Known>, { clock, random, wake, check, drivers }: SwitchboardOptions): Switchboard {
   const gate = createGate();
   return {
     gate,
     check,
+    drivers,
     find: (service) => known.get(serviceKey(service)),
     knownOf(service) {
       const key = serviceKey(service);

@@ -1,10 +1,9 @@
 import { backoffMs } from './backoff.ts';
 import { PRIORITY, type Verdict } from './queue.ts';
 import type { RoundEnd } from './reconcile.ts';
+import { RESYNC_MS } from './resync.ts';
 import type { Silence } from './visit.ts';
 
-/** What is settled is looked at again after about so long. */
-export const RESYNC_MS = 300_000;
 /** What waits for its turn is told; it looks for itself this late. */
 const WAITING_MS = 60_000;
 /** Rounds in a row that may ask for the next one at once; who still moves after that does so ever more slowly. */
@@ -42,8 +41,8 @@ export function silenced(silence: Silence | undefined, end: RoundEnd, { failures
   return undefined;
 }
 
-/** When an object whose round ended so is looked at again, and why it waits. */
-export function verdictOf(end: RoundEnd, { failures, streak }: History, random: () => number): Verdict {
+/** When an object whose round ended so is looked at again, and why it waits: after about `resyncMs` where it is settled. */
+export function verdictOf(end: RoundEnd, { failures, streak }: History, random: () => number, resyncMs: number): Verdict {
   switch (end.end) {
     case 'gone':
       return { next: 'drop' };
@@ -57,7 +56,7 @@ export function verdictOf(end: RoundEnd, { failures, streak }: History, random: 
     case 'failed':
       return failed(end.why, end.retryAfterMs ?? 0, failures, random);
     case 'settled': {
-      const ms = end.lookAgainMs ?? RESYNC_MS * (0.75 + random() / 2);
+      const ms = end.lookAgainMs ?? resyncMs * (0.75 + random() / 2);
       const due = end.punctual === true ? { due: PRIORITY.change } : {};
       return {
         next: 'park',

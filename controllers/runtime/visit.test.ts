@@ -1,4 +1,7 @@
 import { REAL_CLOCK } from '../../test/api-bench.ts';
+import { createAlarms } from './alarms.ts';
+import { createDriverGate } from './driver-gate.ts';
+import { createGate } from './gate.ts';
 import { PRIORITY } from './queue.ts';
 import { createSwitchboard } from './switchboard.ts';
 import { createVisit } from './visit.ts';
@@ -8,11 +11,14 @@ test('a round that waited makes no call any more once its process may no longer 
   const check = (): void => {
     if (!leads) throw new Error('the lease ran out');
   };
-  const board = createSwitchboard(new Map(), { clock: REAL_CLOCK, random: () => 0.5, wake: () => undefined, check });
+  const drivers = createDriverGate(createGate(), createAlarms(REAL_CLOCK), REAL_CLOCK);
+  const board = createSwitchboard(new Map(), { clock: REAL_CLOCK, random: () => 0.5, wake: () => undefined, check, drivers });
   const visit = createVisit(board, {
     who: 'VirtualMachine a/b',
     priority: PRIORITY.change,
     stepAside: () => undefined,
+    pause: () => undefined,
+    resume: () => undefined,
     leave: () => undefined,
   });
   const service = { uid: 'h1', label: 'Host h1', limits: { inFlight: 1, perOperation: 1 }, category: 'machine' };

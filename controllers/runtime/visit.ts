@@ -1,5 +1,7 @@
 import { DriverError } from '../../drivers/contract/driver-error.ts';
 import { isAlike, type CallEnd } from './breaker.ts';
+import type { Leave } from './driver-gate.ts';
+import type { Entering } from './gate.ts';
 import type { Priority } from './queue.ts';
 import { serviceKey, type Known, type Service, type Switchboard } from './switchboard.ts';
 
@@ -36,6 +38,9 @@ export interface Visitor {
   readonly priority: Priority;
   /** It waits for a call: others may begin in its place. */
   readonly stepAside: () => void;
+  /** It waits for its turn at a driver (or not any more): that is no reason for others to begin, they would only wait there too. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   readonly leave: () => void;
 }
 
@@ -87,17 +92,18 @@ function waitFor({ met, visitor }: Round, known: Known): void {
   known.waiting.add(visitor.who);
 }
 
-/** Waits for a place of which there are so many. */
-async function inTurn(
-  { board, visitor, met }: Round,
-  { place, limit, why }: { readonly place: string; readonly limit: number; readonly why: string },
-  signal: AbortSignal,
-): Promise<() => void> {
-  const waits = (): void => {
+/** Waits for a place; where it waits, `waits` is told, and why can be seen. */
+async function inTurn<Way>(
+  { visitor, met }: Round,
+  why: string,
+  waits: () => void,
+  enter: (entering: Omit<Entering, 'limit'>) => Promise<Way>,
+): Promise<Way> {
+  const note = (): void => {
     met.waits.push(why);
-    visitor.stepAside();
+    waits();
   };
-  const done = await board.gate.enter(place, { priority: visitor.priority, limit, waits }, signal);
+  const done = await enter({ priority: visitor.priority, waits: note });
   const at = met.waits.indexOf(why);
   if (at >= 0) met.waits.splice(at, 1);
   return done;
@@ -107,11 +113,13 @@ async function inTurn(
 async function enter(round: Round, service: Service, operation: string, signal: AbortSignal): Promise<() => void> {
   const { label, limits } = service;
   const key = serviceKey(service);
-  const why = (what: string): string => `as many ${what} as ${label} takes are under way`;
-  const one = { place: `${key} ${operation}`, limit: limits.perOperation, why: why(`${operation} calls`) };
-  const leaveOperation = await inTurn(round, one, signal);
+  const turn = (what: string, place: string, limit: number): Promise<() => void> => {
+    const why = `as many ${what} as ${label} takes are under way`;
+    return inTurn(round, why, round.visitor.stepAside, (entering) => round.board.gate.enter(place, { ...entering, limit }, signal));
+  };
+  const leaveOperation = await turn(`${operation} calls`, `${key} ${operation}`, limits.perOperation);
   try {
-    const leaveAll = await inTurn(round, { place: key, limit: limits.inFlight, why: why('calls') }, signal);
+    const leaveAll = await turn('calls', key, limits.inFlight);
     return () => {
       leaveAll();
       leaveOperation();
@@ -119,6 +127,17 @@ async function enter(round: Round, service: Service, operation: string, signal: 
   } catch (error) {
     leaveOperation();
     throw error;
+  }
+}
+
+/** Waits until the driver keeps up with another call; gives how to say that it has ended. */
+async function enterDriver(round: Round, { label, driver = label }: Service, signal: AbortSignal): Promise<Leave> {
+  const { board, visitor } = round;
+  const why = `as many calls as ${driver} takes are under way`;
+  try {
+    return await inTurn(round, why, visitor.pause, (entering) => board.drivers.enter(driver, entering, signal));
+  } finally {
+    visitor.resume();
   }
 }
 
@@ -160,7 +179,15 @@ export function createVisit(board: Switchboard, visitor: Visitor): Visit {
       const done = operation === undefined ? undefined : await enter(round, service, operation, signal);
       const known = board.knownOf(service);
       try {
-        return await attempt(round, known, call);
+        const leaveDriver = await enterDriver(round, service, signal);
+        try {
+          const answer = await attempt(round, known, call);
+          leaveDriver(true);
+          return answer;
+        } catch (error) {
+          leaveDriver(false);
+          throw error;
+        }
       } finally {
         done?.();
         board.settle(known);

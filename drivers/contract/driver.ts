@@ -3,8 +3,11 @@ import type { HostLease } from './lease.ts';
 import type { Machine, MachineService } from './machine.ts';
 import type { Disk, DiskService, OperationService } from './disk.ts';
 
+/** All that drivers are for. */
+export const CATEGORIES = ['machine', 'disk', 'power'] as const;
+
 /** What a driver is for; a driver may serve several. */
-export type Category = 'machine' | 'disk' | 'power';
+export type Category = (typeof CATEGORIES)[number];
 
 /**
  * Abilities that a driver declares; static per version. A call behind an undeclared one is UNIMPLEMENTED/CAPABILITY_MISSING.

@@ -40,7 +40,33 @@ test('an endpoint is opened once, however often it is asked for, and again when 
   expect((await driver.host?.observe({ session: id, trace: '' }, signal))?.cpus).toBe(3);
 });
 
-test('a session that the driver lost is opened again', async () => {
+test('what a process can do is asked once, however many endpoints are opened on it and whoever gives up, and again where it was not told', async () => {
+  let asked = 0;
+  const dial = async (): Promise<Awaited<ReturnType<typeof plugDriver>>> => {
+    const driver = await plugDriver(sim.driver, signal);
+    const getCapabilities: typeof driver.identity.getCapabilities = (until) => {
+      asked += 1;
+      if (asked > 1) return driver.identity.getCapabilities(until);
+      return Promise.reject(new DriverError('UNAVAILABLE', 'BACKEND', 'not yet'));
+    };
+    return { ...driver, identity: { ...driver.identity, getCapabilities } };
+  };
+  const counted = createSessions({ dial, clock: realClock });
+  const endpoint = (index: number): EndpointRef => ({ ...host, uid: `many-${index}` });
+  await expect(counted.open('sim', endpoint(0), {}, fence, signal)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  const impatient = new AbortController();
+  const all = Array.from({ length: 20 }, (_, index) =>
+    counted.open('sim', endpoint(index), {}, fence, index === 0 ? impatient.signal : signal),
+  );
+  impatient.abort(new Error('gives up'));
+  const ended = await Promise.allSettled(all);
+  expect(ended.slice(1).every(({ status }) => status === 'fulfilled')).toBe(true);
+  expect(asked).toBe(2);
+  await counted.closeAll();
+});
+
+test('a session that the driver lost is opened again, and no other one', async () => {
+  const other = await sessions.open('sim', { ...host, uid: 'other-host' }, {}, fence, signal);
   const first = await sessions.open('sim', host, {}, fence, signal);
   await sim.driver.session.close(first.id, signal);
   const lost = first.driver.machine?.list({ session: first.id, trace: '' }, signal);
@@ -48,6 +74,39 @@ test('a session that the driver lost is opened again', async () => {
   const again = await sessions.open('sim', host, {}, fence, signal);
   expect(again.id).not.toBe(first.id);
   expect(await again.driver.machine?.list({ session: again.id, trace: '' }, signal)).toEqual([]);
+  expect(await sessions.open('sim', { ...host, uid: 'other-host' }, {}, fence, signal)).toBe(other);
+});
+
+test('a session is opened once its driver is watched, so that no hint asks for a second look at it, and not much later where that says nothing', async () => {
+  const order: string[] = [];
+  const dialTo = (says: boolean) => async (): Promise<Awaited<ReturnType<typeof plugDriver>>> => {
+    const driver = await plugDriver(sim.driver, signal);
+    return {
+      ...driver,
+      session: { ...driver.session, open: (...args) => (order.push('opened'), driver.session.open(...args)) },
+      async *watch(until) {
+        await realClock.sleep(20, signal);
+        order.push('watched');
+        if (says) yield* driver.watch(until);
+        else await new Promise((resolve) => until.addEventListener('abort', resolve));
+      },
+    };
+  };
+  const endpoint = { ...host, uid: 'watched' };
+  const watched = createSessions({ dial: dialTo(true), clock: realClock });
+  const hints: DeviceHint[] = [];
+  const reading = (async () => {
+    for await (const hint of watched.hints(signal)) hints.push(hint);
+  })();
+  await watched.open('sim', endpoint, {}, fence, signal);
+  await realClock.sleep(20, signal);
+  expect(order).toEqual(['watched', 'opened']);
+  expect(hints).toEqual([{ endpointUid: '', uid: '' }]);
+  await watched.closeAll();
+  await reading;
+  const silent = createSessions({ dial: dialTo(false), clock: realClock });
+  await silent.open('sim', endpoint, {}, fence, AbortSignal.timeout(4000));
+  await silent.closeAll();
 });
 
 test('an unknown driver is DRIVER_UNKNOWN, and asked for again only after a while', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../contract/clock.ts';
-import type { ConfigBag, Driver, DriverEvent, EndpointRef } from '../contract/driver.ts';
+import { CATEGORIES } from '../contract/driver.ts';
+import type { Category, ConfigBag, Driver, DriverEvent, EndpointRef } from '../contract/driver.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import type { Fence } from '../contract/fence.ts';
 import type { DeviceHint, OpenSession, Sessions } from '../contract/sessions.ts';
@@ -37,14 +38,29 @@ interface Dialled {
   readonly driver: Promise<DialledDriver>;
   readonly endpoints: Map<string, Endpoint>;
   readonly beats: Beats;
+  /** Of the sessions that are open, by their id: the key of the endpoint. */
+  readonly keys: Map<string, string>;
+  /** What the process that answered last can do, and the driver with its calls watched: the same for all of its sessions. */
+  shared: Shared | undefined;
+  readonly ending: AbortSignal;
+  /** Resolves when the driver is watched, or did not begin to tell soon: what is looked at from then on need not be looked at for that once more. */
+  readonly watched: PromiseWithResolvers<void>;
   /** Set where dialling failed: when to try again. */
   retryAtMs: number | undefined;
   waitMs: number;
 }
 
+interface Shared {
+  readonly instance: string;
+  readonly driver: Driver;
+  readonly capabilities: Promise<OpenSession['capabilities']>;
+}
+
 const FIRST_WAIT_MS = 1000;
 const LAST_WAIT_MS = 30_000;
 const WATCH_AGAIN_MS = 1000;
+/** Sessions wait for the watch so long, at most. */
+const WATCHED_MS = 1000;
 
 type AnyMethod = (...args: readonly unknown[]) => Promise<unknown>;
 
@@ -70,17 +86,43 @@ function noticing(driver: Driver, lost: (session: string) => void): Driver {
   return { ...driver, ...(Object.fromEntries(wrapped) as Partial<Driver>) };
 }
 
-function hintOf({ endpoints }: Dialled, event: DriverEvent): readonly DeviceHint[] {
-  const all = [...endpoints.values()];
-  if (event.type === 'RESYNC' && event.session === '') return all.map(({ ref }) => ({ endpointUid: ref.uid, uid: '' }));
-  return all.filter(({ id }) => id === event.session).map(({ ref }) => ({ endpointUid: ref.uid, uid: event.uid }));
+const keyOf = ({ category, uid }: { readonly category: Category; readonly uid: string }): string => `${category}/${uid}`;
+
+/** Forgets the session of an endpoint, and returns it. */
+function drop({ endpoints, keys }: Dialled, key: string): Endpoint | undefined {
+  const endpoint = endpoints.get(key);
+  endpoints.delete(key);
+  if (endpoint !== undefined) keys.delete(endpoint.id);
+  return endpoint;
+}
+
+function hintOf({ endpoints, keys }: Dialled, event: DriverEvent): readonly DeviceHint[] {
+  if (event.type === 'RESYNC' && event.session === '') return [...endpoints.values()].map(({ ref }) => ({ endpointUid: ref.uid, uid: '' }));
+  const endpoint = endpoints.get(keys.get(event.session) ?? '');
+  return endpoint === undefined ? [] : [{ endpointUid: endpoint.ref.uid, uid: event.uid }];
+}
+
+/** What the sessions on one process of a driver share; asked for once, whoever comes first, and again where it could not be told. */
+function sharedOf(dialled: Dialled, driver: DialledDriver, instance: string): Shared {
+  if (dialled.shared?.instance === instance) return dialled.shared;
+  const lost = (session: string): void => {
+    const key = dialled.keys.get(session);
+    if (key !== undefined) drop(dialled, key);
+  };
+  const made: Shared = { instance, driver: noticing(driver, lost), capabilities: driver.identity.getCapabilities(dialled.ending) };
+  dialled.shared = made;
+  made.capabilities.catch(() => {
+    if (dialled.shared === made) dialled.shared = undefined;
+  });
+  return made;
 }
 
 /** Of a beat: hosts that fell silent with it, or answer again, each without its machines. */
-function beatHints({ endpoints, beats }: Dialled, event: DriverEvent): readonly DeviceHint[] {
-  const changed = new Set(beats.hear(event));
-  if (changed.size === 0) return [];
-  return [...endpoints.values()].filter(({ id }) => changed.has(id)).map(({ ref: { uid } }) => ({ endpointUid: uid, uid }));
+function beatHints({ endpoints, keys, beats }: Dialled, event: DriverEvent): readonly DeviceHint[] {
+  return beats.hear(event).flatMap((session) => {
+    const uid = endpoints.get(keys.get(session) ?? '')?.ref.uid;
+    return uid === undefined ? [] : [{ endpointUid: uid, uid }];
+  });
 }
 
 /** Tells of everything that a driver says, and of every process of it that is new, until `signal` aborts. */
@@ -102,6 +144,7 @@ async function follow(
       lookAtAll();
       for await (const event of driver.watch(signal)) {
         for (const hint of event.type === 'BEAT' ? beatHints(dialled, event) : hintOf(dialled, event)) tell(hint);
+        dialled.watched.resolve();
       }
       // What was watched is gone: until it is back, its objects are looked at, and found to be unreachable.
       beats.lose();
@@ -120,29 +163,28 @@ async function openSession(
   fence: Fence,
   signal: AbortSignal,
 ): Promise<OpenSession> {
-  const key = `${endpoint.category}/${endpoint.uid}`;
+  const key = keyOf(endpoint);
   const info = driver.instance();
   if (info === undefined) throw new DriverError('UNAVAILABLE', 'BACKEND', `the driver ${driver.name} is down`);
   const bag = JSON.stringify([endpoint, config]);
   const known = dialled.endpoints.get(key);
   if (known?.instance === info.instance && known.config === bag) return known.session;
-  const forget = (session: string): void => {
-    if (dialled.endpoints.get(key)?.id === session) dialled.endpoints.delete(key);
-  };
   const open = async (): Promise<OpenSession> => {
     const { session: id } = await driver.session.open(endpoint, config, fence, signal);
-    const capabilities = await driver.identity.getCapabilities(signal);
+    const shared = sharedOf(dialled, driver, info.instance);
     const beats = (): boolean => dialled.beats.answers(id);
-    return { id, driver: noticing(driver, forget), info, capabilities, beats };
+    return { id, driver: shared.driver, info, capabilities: await shared.capabilities, beats };
   };
   const entry: Endpoint = { ref: endpoint, config: bag, instance: info.instance, session: open(), id: '' };
+  drop(dialled, key);
   dialled.endpoints.set(key, entry);
   try {
     const session = await entry.session;
     entry.id = session.id;
+    if (dialled.endpoints.get(key) === entry) dialled.keys.set(session.id, key);
     return session;
   } catch (error) {
-    if (dialled.endpoints.get(key) === entry) dialled.endpoints.delete(key);
+    if (dialled.endpoints.get(key) === entry) drop(dialled, key);
     throw error;
   }
 }
@@ -155,10 +197,22 @@ function createPool(
 ): { get(name: string, address: string): Dialled; all(): readonly Dialled[] } {
   const pool = new Map<string, Dialled>();
   const start = (name: string, address: string, waitMs: number): Dialled => {
-    const driver = options.dial(name, address, ending);
-    const dialled: Dialled = { driver, endpoints: new Map(), beats: createBeats(), retryAtMs: undefined, waitMs };
-    driver.then(
-      (up) => void follow(dialled, up, tell, options.clock, ending).catch(() => undefined),
+    const dialled: Dialled = {
+      driver: options.dial(name, address, ending),
+      endpoints: new Map(),
+      keys: new Map(),
+      beats: createBeats(),
+      shared: undefined,
+      ending,
+      watched: Promise.withResolvers(),
+      retryAtMs: undefined,
+      waitMs,
+    };
+    dialled.driver.then(
+      (driver) => {
+        void follow(dialled, driver, tell, options.clock, ending).catch(() => undefined);
+        void options.clock.sleep(WATCHED_MS, ending).then(dialled.watched.resolve, dialled.watched.resolve);
+      },
       () => {
         dialled.retryAtMs = options.clock.monotonic() + waitMs;
       },
@@ -190,16 +244,16 @@ export function createSessions(options: SessionsOptions): DialledSessions {
   return {
     async open(name, endpoint, config, fence, signal) {
       const dialled = pool.get(name, endpoint.address);
-      return openSession(await dialled.driver, dialled, endpoint, config, fence, signal);
+      const driver = await dialled.driver;
+      await dialled.watched.promise;
+      return openSession(driver, dialled, endpoint, config, fence, signal);
     },
     async close(endpointUid, signal) {
-      for (const { endpoints, driver } of pool.all()) {
-        const gone = [...endpoints].filter(([, { ref }]) => ref.uid === endpointUid);
-        for (const [key, { id }] of gone) {
-          endpoints.delete(key);
-          // The driver forgets by itself when it ends; one that is down has nothing to forget.
-          if (id !== '') await (await driver).session.close(id, signal).catch(() => undefined);
-        }
+      for (const dialled of pool.all()) {
+        const gone = CATEGORIES.map((category) => drop(dialled, keyOf({ category, uid: endpointUid })));
+        // The driver forgets by itself when it ends; one that is down has nothing to forget.
+        for (const { id } of gone.filter((endpoint) => endpoint !== undefined))
+          if (id !== '') await (await dialled.driver).session.close(id, signal).catch(() => undefined);
       }
     },
     async *hints(signal) {

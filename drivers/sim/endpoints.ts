@@ -24,6 +24,11 @@ function resume(sim: Sim, category: Category, uid: string): void {
   }
 }
 
+/** Writes down what an endpoint is, where that is new: a driver that starts again opens thousands that are as they were. */
+function settle({ world }: Sim, category: Category, uid: string, doc: object): void {
+  if (JSON.stringify(world.get('endpoints', category, uid)) !== JSON.stringify(doc)) world.put('endpoints', category, uid, doc);
+}
+
 /** Opens simulated endpoints: a host or a pool comes into the world with its first session. */
 export function simSessions(sim: Sim): Immediate<SessionService> {
   return {
@@ -38,7 +43,7 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
         if (category === 'disk') {
           const read = readPoolConfig(config);
           const poolId = read.poolId === '' ? `sim-pool-${uid}` : read.poolId;
-          return sim.world.put('endpoints', 'disk', uid, { uid, name, poolId, config: read });
+          return settle(sim, 'disk', uid, { uid, name, poolId, config: read });
         }
         const read = readHostConfig(config);
         const hostId = read.hostId === '' ? `sim-host-${uid}` : read.hostId;
@@ -46,7 +51,7 @@ export function simSessions(sim: Sim): Immediate<SessionService> {
         const bootId = before?.bootId ?? sim.newId(8);
         // What a new configuration says of the lease counts from the next token that comes back.
         const kept = { ...(before?.off === true && { off: true }), ...(before?.lease !== undefined && { lease: before.lease }) };
-        return sim.world.put('endpoints', 'machine', uid, { uid, name, hostId, bootId, config: read, ...kept });
+        return settle(sim, 'machine', uid, { uid, name, hostId, bootId, config: read, ...kept });
       });
       const session = sim.sessions.open(endpoint);
       resume(sim, category, uid);

@@ -21,13 +21,17 @@ const KINDS = {
   VirtualMachine: 'vms',
 } as const;
 
-/** Lists the kinds that the tree shows, of all namespaces. */
-export async function fetchForest({ api, resources }: Pick<Context, 'api' | 'resources'>, signal: AbortSignal): Promise<Forest> {
+/** Lists the kinds that the tree shows, of all namespaces; of each kind `most` objects, where that is given. */
+export async function fetchForest(
+  { api, resources, most }: Pick<Context, 'api' | 'resources'> & { readonly most?: number },
+  signal: AbortSignal,
+): Promise<Forest> {
+  const query = { limit: most === undefined ? undefined : String(most) };
   const lists = await Promise.all(
     Object.entries(KINDS).map(async ([kind, word]) => {
       const [resource] = resourcesNamed(resources, word);
       if (resource === undefined) return [kind, []] as const;
-      const { items } = (await api.ask({ path: pathOf(resource, {}) }, signal)) as { readonly items: readonly ApiObject[] };
+      const { items } = (await api.ask({ path: pathOf(resource, {}), query }, signal)) as { readonly items: readonly ApiObject[] };
       return [kind, items.map((item) => ({ ...item, kind }))] as const;
     }),
   );

@@ -5,6 +5,7 @@ import { Identity as IdentityRpc } from '../gen/lenticular/driver/v1alpha1/ident
 import { Power as PowerRpc } from '../gen/lenticular/driver/v1alpha1/power_pb.js';
 import { Session as SessionRpc } from '../gen/lenticular/driver/v1alpha1/session_pb.js';
 import type { ConfigBag, DriverEvent, HostService, IdentityService, Json, PoolService, PowerService, SessionService } from '../driver.ts';
+import { CATEGORIES } from '../driver.ts';
 import { fieldInvalid } from '../names.ts';
 import { pathOf, unary } from './call.ts';
 import type { WireCalls } from './call.ts';
@@ -13,7 +14,6 @@ import { diskCalls, diskFrom, diskTo, operationCalls } from './disk.ts';
 import { machineCalls, machineFrom, machineTo } from './machine.ts';
 import { narrow, oneOf, present, wide } from './scalar.ts';
 
-const CATEGORIES = ['machine', 'disk', 'power'] as const;
 const EVENTS = ['machine', 'disk', 'host', 'pool', 'operation', 'RESYNC', 'BEAT'] as const;
 const identity = IdentityRpc.method;
 const session = SessionRpc.method;

@@ -103,7 +103,6 @@ export const HostStatus = z.strictObject({
     .strictObject({
       name: z.string().max(63).describe('The driver that answered.'),
       version: z.string().max(63).describe('Its version.'),
-      instance: z.string().max(128).describe('Its process.'),
       reached: z.string().max(16).exactOptional().describe('A digest of the spec.driver by which the host was seen.'),
     })
     .exactOptional()
