@@ -66,7 +66,8 @@ const all = (what: string, found: ReadonlyMap<string, number>, count: number): P
 const make = (cloud: Cloud, name: string, index: number): Promise<unknown> =>
   cloud.create(VirtualMachineKind, name, machine(index), 'default');
 
-const QUIET_MS = 500;
+// The looks at what was placed change nothing any more, and are not over before.
+const QUIET_MS = 2_000;
 
 /** Resolves when no VM has changed for a while. */
 async function quiet({ views }: Cloud): Promise<void> {

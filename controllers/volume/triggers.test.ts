@@ -103,7 +103,9 @@ describe('A volume is woken', () => {
         scheduled('True'),
         ...(moves ? [{ ...ready, type: 'Reconciling' as const, status: 'True' as const }] : []),
       ];
-      world.machines.put(machineObject('vm', { disks }, { host: 'h-0', placementEpoch: 1, conditions }, { version }));
+      world.machines.put(
+        machineObject('vm', { disks }, { host: 'h-0', placementEpoch: 1, powerState: 'Running', conditions }, { version }),
+      );
     };
     says(true, 1);
     woken();

@@ -42,12 +42,13 @@ function whatHolds(object: ApiObject): unknown {
 /** What of a VM may begin or end a claim, and that its work has come to an end: then its machine holds other disks, or stands still. */
 function placeAndReady(object: ApiObject): unknown {
   const vm = object as unknown as VirtualMachine;
-  const { host, placementEpoch } = vm.status;
+  const { host, placementEpoch, powerState } = vm.status;
   const scheduled = conditionIn(vm, 'Scheduled')?.status;
   const { status, reason, lastTransitionTime, observedGeneration } = conditionIn(vm, 'Ready') ?? {};
-  const moves = conditionIn(vm, 'Reconciling')?.status;
+  // Its machine is there, and nothing is done about it, though it is not ready.
+  const halts = powerState !== undefined && status !== 'True' && conditionIn(vm, 'Reconciling')?.status !== 'True';
   // With when it became so, and for what: a view that is listed anew has not seen that there was work in between.
-  return [host, placementEpoch, scheduled, moves, status, status === 'True' ? reason : undefined, lastTransitionTime, observedGeneration];
+  return [host, placementEpoch, scheduled, halts, status, status === 'True' ? reason : undefined, lastTransitionTime, observedGeneration];
 }
 
 /** Whether less of its pool is promised to a volume than before: what waits for room may have it. */
