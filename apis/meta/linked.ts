@@ -6,6 +6,29 @@ export interface Linked {
   unlink(): void;
 }
 
+/** What is called when a signal aborts: it looks through all of its listeners whenever one is added or taken away, and some have very many. */
+const called = new WeakMap<AbortSignal, Set<() => void>>();
+
+function callsOf(signal: AbortSignal): Set<() => void> {
+  const known = called.get(signal);
+  if (known !== undefined) return known;
+  const calls = new Set<() => void>();
+  called.set(signal, calls);
+  const tell = (): void => {
+    for (const call of calls) call();
+    calls.clear();
+  };
+  signal.addEventListener('abort', tell, { once: true });
+  return calls;
+}
+
+/** Calls `then` when a signal that has not aborted does, unless the answer is called first. */
+function whenAborted(signal: AbortSignal, then: () => void): () => void {
+  const calls = callsOf(signal);
+  calls.add(then);
+  return () => void calls.delete(then);
+}
+
 /**
  * Like `AbortSignal.any` of `outer` and a signal of one's own, which costs several times as much: it is cleaned up after by the garbage
  * collector, and this is by `unlink`. For what happens many times a second.
@@ -16,14 +39,12 @@ export function linkedTo(outer: AbortSignal): Linked {
     own.abort(outer.reason);
   };
   if (outer.aborted) follow();
-  else outer.addEventListener('abort', follow, { once: true });
+  const unlink = outer.aborted ? () => undefined : whenAborted(outer, follow);
   return {
     signal: own.signal,
     abort: (reason) => {
       own.abort(reason);
     },
-    unlink: () => {
-      outer.removeEventListener('abort', follow);
-    },
+    unlink,
   };
 }
