@@ -46,7 +46,7 @@ export const BESIDE_MUTANTS: readonly Mutant[] = [
     file: `${RUNTIME}/reconcile.ts`,
     edits: [['if (plan.steps.length > 0 || !same(status, object.status)) {', 'if (!same(status, object.status)) {']],
     prey: ['two-processes', 'two-servers'],
-    suites: [`${RUNTIME}/shard.test`, `${RUNTIME}/run.test`],
+    suites: [`${RUNTIME}/shard-look`],
   },
   {
     name: 'forgets-steps-that-failed',

@@ -73,7 +73,7 @@ export const WORLD_MUTANTS: readonly Mutant[] = [
     name: 'silence-in-a-beat-is-not-heard',
     why: 'A host that a beat lists as silent is not looked at.',
     file: 'drivers/dial/sessions.ts',
-    edits: [['  if (changed.size === 0) return [];\n', '  if (changed.size >= 0) return [];\n']],
+    edits: [['return beats.hear(event).flatMap(', 'beats.hear(event);\n  return [].flatMap(']],
     prey: ['beat-silence'],
   },
   {
