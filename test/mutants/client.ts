@@ -57,6 +57,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: FENCE,
     edits: [["    if (fence.generation < seen.generation) throw stale('generation', fence, { ...seen });\n", '']],
     prey: ['restart-vm', 'resize-vm', 'stop-vm', 'move-stopped', 'attach-disk'],
+    suites: ['drivers/contract/fence-check'],
   },
   {
     name: 'the-dead-come-back',

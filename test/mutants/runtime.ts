@@ -133,6 +133,8 @@ export const RUNTIME_MUTANTS: readonly Mutant[] = [
         "if (object === undefined || controller.shardOf(object) !== options.name) return { end: 'gone' };",
         "if (object === undefined) return { end: 'gone' };",
       ],
+      ['return controller.shardOf(object) === name || whereabouts.keyOf(object.metadata.uid) !== undefined;', "return name !== '';"],
+      ['    if (controller.shardOf(object) === name) {\n', "    if (name !== '') {\n"],
     ],
     prey: ['host-silence'],
   },
