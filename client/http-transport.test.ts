@@ -267,6 +267,20 @@ describe('a server that says nothing', () => {
     expect(opened()).toBe(4);
   });
 
+  test('and whom its caller gives up on a connection that is kept, is asked on another one the next time', async () => {
+    const { port, die, opened } = await dying();
+    const client = await clientTo(port);
+    await Promise.all([make(client, 'a'), make(client, 'b')]);
+    die();
+    const given = new AbortController();
+    const read = caught(client.get(ZoneKind, { name: 'z' }, given.signal));
+    await REAL_CLOCK.sleep(50, bench.signal);
+    given.abort(new Error('too late'));
+    expect(await read).toBe(given.signal.reason);
+    expect(await client.get(ZoneKind, { name: 'z' }, bench.signal)).toMatchObject({ kind: 'Zone' });
+    expect(opened()).toBe(3);
+  });
+
   test('to a write on a connection that is kept ends it with Timeout, and the next is written at once', async () => {
     const { port, die } = await dying();
     const clock = createManualClock();
@@ -281,17 +295,16 @@ describe('a server that says nothing', () => {
     expect(await make(client, 'z')).toMatchObject({ kind: 'Zone' });
   });
 
-  test('for two and a half times as long as its watch promised to tell something has lost it', async () => {
-    const lines = [
-      'HTTP/1.1 200 OK',
-      'content-type: application/json',
-      `${BOOKMARK_SECONDS}: 15`,
-      'transfer-encoding: chunked',
-      '',
-      '1',
-      '\n',
-      '',
-    ];
+  test.each([
+    { what: 'for more than two minutes of a watch', headers: [], waitsMs: 149_000, lostMs: 160_000 },
+    {
+      what: 'for two and a half times as long as its watch promised',
+      headers: [`${BOOKMARK_SECONDS}: 15`],
+      waitsMs: 37_000,
+      lostMs: 38_000,
+    },
+  ])('$what has lost it', async ({ headers, waitsMs, lostMs }) => {
+    const lines = ['HTTP/1.1 200 OK', 'content-type: application/json', ...headers, 'transfer-encoding: chunked', '', '1', '\n', ''];
     const port = await rude((socket) => {
       socket.once('data', () => socket.write(lines.join('\r\n')));
     });
@@ -301,27 +314,9 @@ describe('a server that says nothing', () => {
     const next = caught(client.watch(ZoneKind, { resourceVersion: '1' }, bench.signal)[Symbol.asyncIterator]().next());
     await eventually(() => sockets.size === 1, 'it is connected');
     await REAL_CLOCK.sleep(100, bench.signal);
-    await clock.advance(37_000);
+    await clock.advance(waitsMs);
     expect(await Promise.race([next, Promise.resolve('waiting')])).toBe('waiting');
-    await clock.advance(38_000);
-    expect(await next).toMatchObject({ reason: 'ServiceUnavailable' });
-  });
-
-  test('for more than two minutes of a watch has lost it', async () => {
-    const port = await rude((socket) => {
-      socket.once('data', () =>
-        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1\r\n\n\r\n'),
-      );
-    });
-    const clock = createManualClock();
-    const { transport } = await connectBy({ file: await fileOf(configOf(port)) }, clock, bench.signal);
-    const client = createClient({ transport, caller: ADMIN, userAgent: 'test' });
-    const next = caught(client.watch(ZoneKind, { resourceVersion: '1' }, bench.signal)[Symbol.asyncIterator]().next());
-    await eventually(() => sockets.size === 1, 'it is connected');
-    await REAL_CLOCK.sleep(100, bench.signal);
-    await clock.advance(149_000);
-    expect(await Promise.race([next, Promise.resolve('waiting')])).toBe('waiting');
-    await clock.advance(160_000);
+    await clock.advance(lostMs);
     expect(await next).toMatchObject({ reason: 'ServiceUnavailable' });
   });
 });

@@ -27,7 +27,6 @@ const SILENT_BOOKMARKS = 2.5;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 /** A connection that is kept is asked whether it still is one this often. */
 const KEEP_ALIVE_MS = 10_000;
-const LATE = 'no answer in time';
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /** Requests over HTTPS, with the server, certificates and credentials of the kubeconfig's current context. */
@@ -110,6 +109,7 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, sending
   return new Promise((resolve, reject) => {
     // Nothing of a request leaves before the server has proven who it is.
     let secured = false;
+    let late = false;
     const answered = new AbortController();
     const outgoing = httpsRequest(target, { ...options, signal }, (response) => {
       answered.abort(new Error('answered'));
@@ -123,12 +123,14 @@ function send(target: URL, options: RequestOptions, request: ApiRequest, sending
       });
     });
     clock.sleep(answerMs, answered.signal).then(
-      () => outgoing.destroy(new Error(LATE)),
+      () => {
+        late = true;
+        outgoing.destroy(new Error('no answer in time'));
+      },
       () => undefined,
     );
     outgoing.on('error', (error) => {
       answered.abort(error);
-      const late = error.message === LATE;
       if (outgoing.reusedSocket && (late || signal.aborted)) closeIdle(agent);
       // The server closed a kept connection just as it was used again, or it is dead: what only reads is asked once more, on another one.
       if (outgoing.reusedSocket && !signal.aborted && request.method === 'GET' && (late || isReset(error))) {

@@ -26,3 +26,11 @@ test('what was unlinked does not follow any more', () => {
   outer.abort();
   expect(signal.aborted).toBe(false);
 });
+
+test('of many that are linked to one signal, each follows it or does not by itself', () => {
+  const outer = new AbortController();
+  const all = [1, 2, 3].map(() => linkedTo(outer.signal));
+  all[1]?.unlink();
+  outer.abort(new Error('all ends'));
+  expect(all.map(({ signal }) => signal.aborted)).toEqual([true, false, true]);
+});

@@ -62,7 +62,7 @@ export const BESIDE_MUTANTS: readonly Mutant[] = [
     file: `${RUNTIME}/backoff.ts`,
     edits: [['return full * (0.5 + random() / 2);', 'return full * random() * 0;']],
     prey: ['host-silence'],
-    suites: [`${RUNTIME}/`],
+    suites: [`${RUNTIME}/shard-devices`],
   },
   {
     name: 'no-resync',
