@@ -3,6 +3,7 @@ import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
+import { linkedTo } from '../apis/meta/linked.ts';
 import {
   BOOKMARK_SECONDS,
   type ApiRequest,
@@ -161,11 +162,10 @@ interface Patience {
 
 /** The parts of an answer, for as long as there is patience with it. */
 async function* chunksOf(response: IncomingMessage, { clock, ms, dead }: Patience, signal: AbortSignal): AsyncIterable<Buffer> {
-  const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
+  const ending = linkedTo(signal);
   let heardMs = clock.monotonic();
   const guard = async (): Promise<void> => {
-    for (let left = ms; left > 0; left = heardMs + ms - clock.monotonic()) await clock.sleep(left, both);
+    for (let left = ms; left > 0; left = heardMs + ms - clock.monotonic()) await clock.sleep(left, ending.signal);
     dead();
     response.destroy(new Error('silent for too long'));
   };
@@ -178,6 +178,7 @@ async function* chunksOf(response: IncomingMessage, { clock, ms, dead }: Patienc
     }
   } finally {
     ending.abort(new Error('the answer has ended'));
+    ending.unlink();
     await guarded;
   }
 }

@@ -1,6 +1,7 @@
 import { isAborted } from '../apis/meta/aborted.ts';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
+import { linkedTo } from '../apis/meta/linked.ts';
 import type { Log } from '../apis/meta/log.ts';
 import { LeaseKind, type Lease } from '../apis/coordination/v1/lease/kind.ts';
 import type { Client } from './client.ts';
@@ -233,8 +234,7 @@ async function reign(
   lead: (leadership: Leadership) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
+  const ending = linkedTo(signal);
   const lose = (why: string): void => {
     if (!ending.signal.aborted) ending.abort(lost(options, why));
   };
@@ -242,9 +242,9 @@ async function reign(
     epoch: () => held.epoch,
     check() {
       if (options.clock.monotonic() >= deadlineOf(options, held)) lose('it could not be renewed in time');
-      both.throwIfAborted();
+      ending.signal.throwIfAborted();
     },
-    signal: both,
+    signal: ending.signal,
     async raise(above, stop) {
       if (above < held.epoch) return;
       if (above >= MAX_EPOCH) throw new ApiError('Invalid', `the epoch ${String(above)} that a driver has seen cannot be passed`);
@@ -261,7 +261,12 @@ async function reign(
     .finally(() => {
       lose('the work ended');
     });
-  await Promise.all([renew(options, held, lose, both), watchDeadline(options, held, lose, both), led.catch(() => undefined)]);
+  await Promise.all([
+    renew(options, held, lose, ending.signal),
+    watchDeadline(options, held, lose, ending.signal),
+    led.catch(() => undefined),
+  ]);
+  ending.unlink();
   // A lease that is handed back is taken by the next at once; one that was lost is not ours to touch.
   if (signal.aborted || held.heir !== undefined || isDeleted(held.lease)) await release(options, held);
   await led;

@@ -2,6 +2,7 @@ import { isAborted } from '../apis/meta/aborted.ts';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
 import type { KindDefinition } from '../apis/meta/kind.ts';
+import { linkedTo } from '../apis/meta/linked.ts';
 import type { Log } from '../apis/meta/log.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
 import type { Client, ObjectKey } from './client.ts';
@@ -135,18 +136,18 @@ export function reflect<O extends ApiObject>(
 
 async function reachedInTime<O extends ApiObject>(cache: Cache<O>, version: string, clock: Clock, signal: AbortSignal): Promise<void> {
   if (cache.version >= BigInt(version)) return;
-  const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
-  const timer = clock.sleep(REACHED_MS, both).then(
+  const ending = linkedTo(signal);
+  const timer = clock.sleep(REACHED_MS, ending.signal).then(
     () => {
       ending.abort(new ApiError('Timeout', `the view has not reached resourceVersion ${version}`));
     },
     () => undefined,
   );
   try {
-    await cache.reached(BigInt(version), both);
+    await cache.reached(BigInt(version), ending.signal);
   } finally {
     ending.abort(new Error('reached'));
+    ending.unlink();
     await timer;
   }
 }

@@ -1,5 +1,6 @@
 import { LeaseKind, type Lease } from '../../apis/coordination/v1/lease/kind.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import type { Log } from '../../apis/meta/log.ts';
 import type { Client } from '../../client/client.ts';
 import { installationOf, SYSTEM_NAMESPACE } from '../../client/installation.ts';
@@ -87,16 +88,16 @@ async function runAll(options: ControllersOptions, signal: AbortSignal): Promise
 
 /** Runs loops until all have ended; where one fails, the others are told to end, so that what is led is handed back. */
 async function together(loops: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
-  const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
+  const ending = linkedTo(signal);
   const ended = await Promise.allSettled(
     loops.map((loop) =>
-      loop(both).catch((error: unknown) => {
+      loop(ending.signal).catch((error: unknown) => {
         ending.abort(error);
         throw error;
       }),
     ),
   );
+  ending.unlink();
   const failure = ended.find((end) => end.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
 }

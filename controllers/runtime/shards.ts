@@ -1,6 +1,7 @@
 import type { Lease } from '../../apis/coordination/v1/lease/kind.ts';
 import { isAborted } from '../../apis/meta/aborted.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo, type Linked } from '../../apis/meta/linked.ts';
 import type { Log } from '../../apis/meta/log.ts';
 import type { Client } from '../../client/client.ts';
 import { SYSTEM_NAMESPACE } from '../../client/installation.ts';
@@ -31,7 +32,7 @@ export interface ShardsOptions {
 /** What this process takes part in. */
 interface Part {
   /** Elections that are held. */
-  readonly running: Map<string, AbortController>;
+  readonly running: Map<string, Linked>;
   /** Elections that may not have ended yet: a shard that comes back waits for its own end. */
   readonly ended: Map<string, Promise<void>>;
   readonly led: Map<string, Leadership>;
@@ -72,13 +73,12 @@ async function electAll(options: ShardsOptions, part: Part, signal: AbortSignal)
       }
       for (const name of wanted) {
         if (running.has(name)) continue;
-        const stop = new AbortController();
-        const both = AbortSignal.any([signal, stop.signal]);
+        const stop = linkedTo(signal);
         const before = ended.get(name) ?? Promise.resolve();
         running.set(name, stop);
         ended.set(
           name,
-          before.then(() => electOne(options, part, name, both)),
+          before.then(() => electOne(options, part, name, stop.signal)).finally(() => stop.unlink()),
         );
       }
     }
@@ -115,13 +115,13 @@ async function balance(options: ShardsOptions, part: Part, signal: AbortSignal):
 /** Leads about as many shards as every other process that takes part, until the signal aborts. */
 export async function leadShards(options: ShardsOptions, signal: AbortSignal): Promise<void> {
   const part: Part = { running: new Map(), ended: new Map(), led: new Map() };
-  const ending = new AbortController();
-  const both = AbortSignal.any([signal, ending.signal]);
-  const balancing = balance(options, part, both);
+  const ending = linkedTo(signal);
+  const balancing = balance(options, part, ending.signal);
   try {
     await electAll(options, part, signal);
   } finally {
     ending.abort(new Error('there is nothing to balance any more'));
+    ending.unlink();
     await balancing;
   }
 }

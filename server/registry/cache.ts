@@ -1,5 +1,6 @@
 import { ApiError } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import { WRITES_PER_REVISION, type Store, type StoredList } from '../store/store.ts';
 import type { ChangeLogLimits } from './change-log.ts';
 import { createDeadlines, type Deadlines } from './deadlines.ts';
@@ -122,13 +123,13 @@ class Follower {
 
   async #follow(outer: AbortSignal): Promise<void> {
     if (!this.#listed) await this.#fill(outer);
-    const stop = new AbortController();
-    const signal = AbortSignal.any([outer, stop.signal]);
+    const stop = linkedTo(outer);
+    const { signal } = stop;
     let failure: Error | undefined;
     const fail = (error: unknown): void => {
       const passing = error instanceof ApiError && error.reason === 'ServiceUnavailable';
       failure ??= passing ? error : new ApiError('Expired', 'the cache is filled anew', { cause: error });
-      stop.abort();
+      stop.abort(failure);
     };
     this.#open(signal)
       .then(() => this.#digest(signal))
@@ -136,7 +137,8 @@ class Follower {
     try {
       await this.#apply(signal);
     } finally {
-      stop.abort();
+      stop.abort(new Error('the cache follows no more'));
+      stop.unlink();
     }
     if (!outer.aborted && failure !== undefined) throw failure;
   }

@@ -1,5 +1,6 @@
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
+import { linkedTo } from '../../apis/meta/linked.ts';
 import type { WatchEvent } from '../../apis/meta/request.ts';
 import type { WatchCache } from './cache.ts';
 import type { Change } from './change-log.ts';
@@ -265,8 +266,8 @@ export function openWatch(
 ): AsyncIterable<WatchEvent> {
   const { scope, start, bookmarks, timeoutMs } = options;
   const alarm = createAlarm();
-  const done = new AbortController();
-  const stopped = AbortSignal.any([signal, done.signal]);
+  const done = linkedTo(signal);
+  const stopped = done.signal;
   const table = cache.table(scope.resource.prefix);
   const position = cache.position();
   const rows = start.from === 'state' ? table.rows(scope.prefix) : undefined;
@@ -282,7 +283,8 @@ export function openWatch(
 
   function close(): void {
     silence();
-    done.abort();
+    done.abort(new Error('the watch has ended'));
+    done.unlink();
     alarm.end();
   }
 
