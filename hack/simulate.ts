@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { boundaryNamed, nameOf } from '../test/simulation/boundary.ts';
+import { boundaryNamed } from '../test/simulation/boundary.ts';
 import { tryBoundary } from '../test/simulation/exhaust.ts';
-import { referenceFor, type Failure, type Job, type JobResult } from '../test/simulation/jobs.ts';
+import { boundaryJobs, chunks, referenceFor, type Failure, type Job, type JobResult } from '../test/simulation/jobs.ts';
 import { PAUSES_A_RUN } from '../test/simulation/pauses.ts';
 import { doAll } from '../test/simulation/pool.ts';
 import type { Outcome } from '../test/simulation/run.ts';
@@ -48,7 +48,7 @@ interface Total {
   readonly failures: Failure[];
 }
 
-async function doJobs(jobs: readonly Job[], what: string): Promise<boolean> {
+async function doJobs(jobs: Iterable<Job> | AsyncIterable<Job>, what: () => string): Promise<boolean> {
   const total: Total = { tried: 0, simulatedMs: 0, settledMs: 0, failures: [] };
   const beganMs = performance.now();
   await doAll(jobs, Number(values.threads ?? availableParallelism()), (result: JobResult) => {
@@ -67,28 +67,21 @@ async function doJobs(jobs: readonly Job[], what: string): Promise<boolean> {
   const seconds = (performance.now() - beganMs) / 1000;
   const good = total.tried - total.failures.length;
   console.log(
-    `${good} of ${total.tried} ${what} converge, in ${seconds.toFixed(1)} s; ${(total.simulatedMs / 1000 / seconds).toFixed(0)} times faster ` +
+    `${good} of ${total.tried} ${what()} converge, in ${seconds.toFixed(1)} s; ${(total.simulatedMs / 1000 / seconds).toFixed(0)} times faster ` +
       `than the real clock; all was quiet at the latest ${(total.settledMs / 1000).toFixed(0)} simulated seconds after the last fault`,
   );
   return total.failures.length === 0;
 }
 
-function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
-}
-
 async function exhaust(seed: number): Promise<boolean> {
   const [part = 0, parts = 1] = (values.sample ?? '0/1').split('/').map(Number);
-  const jobs: Job[] = [];
+  const scenarios = values.scenario === undefined ? SCENARIOS.map(({ name }) => name) : [values.scenario];
   let all = 0;
-  for (const { name } of SCENARIOS.filter((one) => values.scenario === undefined || one.name === values.scenario)) {
-    const { boundaries } = await referenceFor(name, seed);
-    const mine = boundaries.filter((_, at) => (all + at) % parts === part % parts).map(nameOf);
-    all += boundaries.length;
-    jobs.push(...chunks(mine, PER_JOB).map((some) => ({ do: 'boundaries' as const, scenario: name, seed, boundaries: some })));
-    console.log(`${name}: ${boundaries.length} boundaries`);
-  }
-  return doJobs(jobs, `boundaries (part ${part % parts} of ${parts}, of ${all} in all, seed ${seed})`);
+  const jobs = boundaryJobs({ scenarios, seed, part, parts }, (name, boundaries) => {
+    all += boundaries;
+    console.log(`${name}: ${boundaries} boundaries`);
+  });
+  return doJobs(jobs, () => `boundaries (part ${part % parts} of ${parts}, of ${all} in all, seed ${seed})`);
 }
 
 function tell({ hash, lines, tail, simulatedMs, settledMs }: Outcome, why: readonly string[]): boolean {
@@ -129,12 +122,12 @@ async function main(): Promise<boolean> {
   const seedsFrom = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => from + at);
   if (values.seeds !== undefined) {
     const jobs = chunks(seedsFrom(Number(values.seeds)), PER_JOB).map((seeds) => ({ do: 'seeds' as const, seeds }));
-    return doJobs(jobs, `random seeds from ${from}`);
+    return doJobs(jobs, () => `random seeds from ${from}`);
   }
   if (values.pauses !== undefined) {
     const runs = Math.ceil(Number(values.pauses) / PAUSES_A_RUN);
     const jobs = chunks(seedsFrom(runs), PAUSES_A_RUN).map((seeds) => ({ do: 'pauses' as const, seeds }));
-    return doJobs(jobs, `pauses of leaders in ${runs} runs from seed ${from}`);
+    return doJobs(jobs, () => `pauses of leaders in ${runs} runs from seed ${from}`);
   }
   if (values.seed !== undefined) return one(seed);
   console.log(USAGE);

@@ -3,10 +3,14 @@ import { differencesOf, timeless } from './end-state.ts';
 import { play, type Limits, type Outcome } from './run.ts';
 import type { Scenario } from './scenario.ts';
 
-/** A scenario without faults: what all others are compared with. */
-export interface Reference {
+/** A scenario, and what it comes to without faults: what all others are compared with. */
+export interface Expectation {
   readonly scenario: Scenario;
   readonly outcome: Outcome;
+}
+
+/** The same with everything that can go wrong in it. */
+export interface Reference extends Expectation {
   readonly boundaries: readonly Boundary[];
 }
 
@@ -37,7 +41,7 @@ function countsThatDiffer(expected: Outcome['counts'], found: Outcome['counts'])
 }
 
 /** What a run with a fault should have in common with the one without. */
-function missesOf({ scenario, outcome: expected }: Reference, found: Outcome, fault: Boundary): readonly string[] {
+function missesOf({ scenario, outcome: expected }: Expectation, found: Outcome, fault: Boundary): readonly string[] {
   if (scenario.mayVary === true) return [...found.violations, ...differencesOf(timeless(expected.end), timeless(found.end))];
   // For who stood still, a host whose answer waits may have been silent for too long: what is placed then goes elsewhere.
   const mayGoElsewhere = fault.do === 'pause';
@@ -52,8 +56,8 @@ export interface Tried {
 }
 
 /** Plays a scenario with one boundary. */
-export async function tryBoundary(reference: Reference, seed: number, boundary: Boundary): Promise<Tried> {
+export async function tryBoundary(expectation: Expectation, seed: number, boundary: Boundary): Promise<Tried> {
   const limits = boundary.at % RESYNCED_EVERY === 0 ? RESYNCED : HARMED;
-  const outcome = await play(reference.scenario, seed, troubleAt(boundary), limits);
-  return { why: missesOf(reference, outcome, boundary), outcome };
+  const outcome = await play(expectation.scenario, seed, troubleAt(boundary), limits);
+  return { why: missesOf(expectation, outcome, boundary), outcome };
 }

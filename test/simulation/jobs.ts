@@ -1,13 +1,21 @@
-import { boundaryNamed } from './boundary.ts';
+import { boundaryNamed, nameOf } from './boundary.ts';
 import { referenceOf, tryBoundary, type Reference } from './exhaust.ts';
 import { tryPauses } from './pauses.ts';
 import type { Outcome } from './run.ts';
+import type { Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios/all.ts';
 import { trySeed } from './try-seed.ts';
 
 /** Work for one core. */
 export type Job =
-  | { readonly do: 'boundaries'; readonly scenario: string; readonly seed: number; readonly boundaries: readonly string[] }
+  | {
+      readonly do: 'boundaries';
+      readonly scenario: string;
+      readonly seed: number;
+      readonly boundaries: readonly string[];
+      /** What the scenario comes to without faults. */
+      readonly expected: Outcome;
+    }
   | { readonly do: 'seeds'; readonly seeds: readonly number[] }
   | { readonly do: 'pauses'; readonly seeds: readonly number[] };
 
@@ -29,16 +37,46 @@ export interface JobResult {
   readonly failures: readonly Failure[];
 }
 
-const references = new Map<string, Promise<Reference>>();
+/** So many boundaries are one job. */
+const PER_JOB = 20;
 
-/** The scenario's run without faults, once per thread. */
-export function referenceFor(name: string, seed: number): Promise<Reference> {
+function scenarioNamed(name: string): Scenario {
   const scenario = SCENARIOS.find((one) => one.name === name);
   if (scenario === undefined) throw new Error(`there is no scenario ${name}; there are ${SCENARIOS.map((one) => one.name).join(', ')}`);
-  const key = `${name} ${seed}`;
-  const reference = references.get(key) ?? referenceOf(scenario, seed);
-  references.set(key, reference);
-  return reference;
+  return scenario;
+}
+
+/** Plays the scenario without faults; throws where there is none of that name, or where that alone goes wrong. */
+export async function referenceFor(name: string, seed: number): Promise<Reference> {
+  return referenceOf(scenarioNamed(name), seed);
+}
+
+/** Items in pieces of `size`, the last of what is left. */
+export function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
+
+/** Which boundaries are played: of these scenarios the `part`-th of so many `parts` of all. */
+export interface Selection {
+  readonly scenarios: readonly string[];
+  readonly seed: number;
+  readonly part: number;
+  readonly parts: number;
+}
+
+/** The jobs of a selection: while the first are done, the references of the next are made here. `found` hears how many boundaries each has. */
+export async function* boundaryJobs(
+  { scenarios, seed, part, parts }: Selection,
+  found: (scenario: string, boundaries: number) => void,
+): AsyncGenerator<Job, void, undefined> {
+  let before = 0;
+  for (const scenario of scenarios) {
+    const { boundaries, outcome: expected } = await referenceFor(scenario, seed);
+    found(scenario, boundaries.length);
+    const mine = boundaries.filter((_, at) => (before + at) % parts === part % parts).map(nameOf);
+    before += boundaries.length;
+    yield* chunks(mine, PER_JOB).map((some) => ({ do: 'boundaries' as const, scenario, seed, boundaries: some, expected }));
+  }
 }
 
 interface Sum {
@@ -69,11 +107,11 @@ async function count(sum: Sum, replay: string, run: () => Promise<Tried>): Promi
   }
 }
 
-async function tryBoundaries({ scenario, seed, boundaries }: Extract<Job, { do: 'boundaries' }>, sum: Sum): Promise<void> {
-  const reference = await referenceFor(scenario, seed);
+async function tryBoundaries({ scenario, seed, boundaries, expected }: Extract<Job, { do: 'boundaries' }>, sum: Sum): Promise<void> {
+  const expectation = { scenario: scenarioNamed(scenario), outcome: expected };
   for (const name of boundaries) {
     const replay = `--scenario ${scenario} --seed ${seed} --boundary ${name}`;
-    await count(sum, replay, () => tryBoundary(reference, seed, boundaryNamed(name)));
+    await count(sum, replay, () => tryBoundary(expectation, seed, boundaryNamed(name)));
   }
 }
 

@@ -4,19 +4,24 @@ import { doJob, type Job, type JobResult } from './jobs.ts';
 
 type Message = { readonly result: JobResult } | { readonly error: string };
 
+/** Several may take from it in turns. */
+async function* each(jobs: Iterable<Job> | AsyncIterable<Job>): AsyncGenerator<Job, void, undefined> {
+  yield* jobs;
+}
+
 const EXEC = ['--disable-warning=ExperimentalWarning'];
 
 /** Does jobs on so many threads (0: on this one); `done` hears of each. Rejects where a job itself fails, which is not what a run comes to. */
-export async function doAll(jobs: readonly Job[], threads: number, done: (result: JobResult) => void): Promise<void> {
+export async function doAll(jobs: Iterable<Job> | AsyncIterable<Job>, threads: number, done: (result: JobResult) => void): Promise<void> {
   if (threads === 0) {
-    for (const job of jobs) done(await doJob(job));
+    for await (const job of jobs) done(await doJob(job));
     return;
   }
-  const waiting = jobs.values();
+  const waiting = each(jobs);
   const work = async (): Promise<void> => {
     const worker = new Worker(new URL('./job-worker.ts', import.meta.url), { execArgv: EXEC });
     try {
-      for (const job of waiting) {
+      for await (const job of waiting) {
         const answer = once(worker, 'message');
         worker.postMessage(job);
         const [message] = (await answer) as [Message];
@@ -27,5 +32,5 @@ export async function doAll(jobs: readonly Job[], threads: number, done: (result
       await worker.terminate();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(threads, jobs.length) }, work));
+  await Promise.all(Array.from({ length: threads }, work));
 }

@@ -5,7 +5,7 @@ import { chaosOf } from './chaos.ts';
 import { boundariesOf, boundaryNamed, nameOf } from './boundary.ts';
 import { openSimCloud } from './cloud.ts';
 import { endStateOf } from './end-state.ts';
-import { referenceFor, type Job, type JobResult } from './jobs.ts';
+import { boundaryJobs, chunks, type Job, type JobResult } from './jobs.ts';
 import { PAUSES_A_RUN } from './pauses.ts';
 import { doAll } from './pool.ts';
 import { randomStory } from './random-story.ts';
@@ -24,7 +24,7 @@ const HOUR = Math.floor(Date.now() / 3_600_000);
 const PART = HOUR % PARTS;
 const FROM = (HOUR % 100_000) * SEEDS + 1;
 
-async function runJobs(jobs: readonly Job[]): Promise<JobResult> {
+async function runJobs(jobs: Iterable<Job> | AsyncIterable<Job>): Promise<JobResult> {
   const results: JobResult[] = [];
   await doAll(jobs, availableParallelism(), (result) => results.push(result));
   return {
@@ -91,26 +91,19 @@ test('a loop that nothing slows down is told from one that waits', async () => {
 });
 
 test(`part ${PART} of ${PARTS} of all boundaries converges (node hack/simulate.ts --exhaustive --sample ${PART}/${PARTS})`, async () => {
-  const jobs: Job[] = [];
   let all = 0;
-  for (const { name } of SCENARIOS) {
-    const { boundaries } = await referenceFor(name, SEED);
-    const mine = boundaries.filter((_, at) => (all + at) % PARTS === PART).map(nameOf);
-    all += boundaries.length;
-    jobs.push({ do: 'boundaries', scenario: name, seed: SEED, boundaries: mine });
-  }
-  const result = await runJobs(jobs);
+  const selection = { scenarios: SCENARIOS.map(({ name }) => name), seed: SEED, part: PART, parts: PARTS };
+  const result = await runJobs(boundaryJobs(selection, (_, boundaries) => (all += boundaries)));
   expect(told(result)).toEqual([]);
   expect(result.tried).toBeGreaterThan(Math.floor(all / PARTS) - 1);
 }, 300_000);
 
 test(`random seeds converge (node hack/simulate.ts --seeds ${SEEDS} --from ${FROM})`, async () => {
   const seeds = Array.from({ length: SEEDS }, (_, at) => FROM + at);
-  const jobs = Array.from({ length: SEEDS / 10 }, (_, at): Job => ({ do: 'seeds', seeds: seeds.slice(at * 10, at * 10 + 10) }));
-  const result = await runJobs(jobs);
+  const result = await runJobs(chunks(seeds, 10).map((some): Job => ({ do: 'seeds', seeds: some })));
   expect(told(result)).toEqual([]);
   expect(result.tried).toBe(SEEDS);
-}, 300_000);
+}, 900_000);
 
 test(`leaders that stand still have no effect when they go on (node hack/simulate.ts --pauses ${PAUSES} --from ${FROM})`, async () => {
   const runs = Array.from({ length: PAUSES / PAUSES_A_RUN }, (_, at) => FROM + at);

@@ -87,14 +87,15 @@ function createHeap(): { push(task: Task): void; pop(): Task | undefined; readon
 /** Busy clouds of a simulation take some hundreds in a simulated second. */
 const MOST_STEPS = 20_000;
 
-/** Lets everything run that waits for no time; the event loop, which costs more, comes round for who asked for a turn of it. */
-async function turn(): Promise<void> {
-  const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
-  await tick();
-  while (process.getActiveResourcesInfo().includes('Immediate')) {
-    await new Promise((resolve) => setImmediate(resolve));
-    await tick();
-  }
+/** Calls back when everything has run that waits for no time; the event loop, which costs more, comes round for who asked for a turn of it. */
+function afterTurn(then: () => void): void {
+  // Ticks come when there are no microtasks left, the one that asks for this tick and all that follow it among them.
+  queueMicrotask(() => {
+    process.nextTick(() => {
+      if (process.getActiveResourcesInfo().includes('Immediate')) setImmediate(() => afterTurn(then));
+      else then();
+    });
+  });
 }
 
 /** A timeline at its beginning. */
@@ -134,18 +135,30 @@ export function createTimeline(random: Random): Timeline {
         task.work = undefined;
       };
     },
-    async run(done, limitMs) {
-      for (;;) {
-        await turn();
-        if (done()) return true;
-        if (isLooping()) throw new Error(`more than ${MOST_STEPS} steps in a simulated second: a loop that nothing slows down`);
-        const task = next();
-        if (task === undefined || task.atMs > limitMs) {
-          now = Math.max(now, limitMs);
-          return false;
+    run(done, limitMs) {
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      const goOn = (): void => {
+        try {
+          if (done()) {
+            resolve(true);
+            return;
+          }
+          if (isLooping()) throw new Error(`more than ${MOST_STEPS} steps in a simulated second: a loop that nothing slows down`);
+          const task = next();
+          if (task === undefined || task.atMs > limitMs) {
+            now = Math.max(now, limitMs);
+            resolve(false);
+            return;
+          }
+          step(task);
+        } catch (error) {
+          reject(error);
+          return;
         }
-        step(task);
-      }
+        afterTurn(goOn);
+      };
+      afterTurn(goOn);
+      return promise;
     },
   };
 }
