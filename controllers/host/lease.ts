@@ -4,7 +4,7 @@ import type { HostLease } from '../../drivers/contract/lease.ts';
 import type { Sessions } from '../../drivers/contract/sessions.ts';
 import type { Round } from '../runtime/controller.ts';
 import { changing, openEndpoint, serviceOf } from '../runtime/device.ts';
-import { mayReturn } from './plan-lease.ts';
+import { hasNone, mayReturn } from './plan-lease.ts';
 import type { Vigil } from './vigil.ts';
 
 interface Renewing {
@@ -27,14 +27,18 @@ export async function renewLease({ sessions, vigil, clock, host, round }: Renewi
   if (!session.capabilities.includes('host.lease') || status.fence !== undefined) return undefined;
   const hosts = serviceOf(session.driver.host, 'hosts');
   const { epoch } = round.authority;
+  const offeredBy = `${metadata.generation} ${status.bootId ?? ''} ${session.info.instance}`;
+  const last = vigil.lastRenewal(metadata.uid, epoch);
+  // Most hosts have no lease, and there are many of them.
+  if (last?.offeredBy === offeredBy && hasNone(last.lease)) return last.lease;
   const renew = async (given: HostLease | undefined): Promise<HostLease> => {
     const token = given !== undefined && mayReturn(host, given) ? given.token : '';
     // No token that came while this process led may leave once another one leads, because that counts from its own beginning.
     round.check();
     const lease = await hosts.renew(changing(session, round, { metadata, cause: 'renew-lease' }), token, signal);
-    vigil.renewed(metadata.uid, { epoch, lease, atMs: clock.monotonic() });
+    vigil.renewed(metadata.uid, { epoch, lease, offeredBy, atMs: clock.monotonic() });
     return lease;
   };
-  const lease = await renew(vigil.lastRenewal(metadata.uid, epoch)?.lease);
+  const lease = await renew(last?.lease);
   return lease.holds || lease.offeredMs === 0 ? lease : renew(lease);
 }

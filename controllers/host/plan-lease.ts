@@ -8,6 +8,11 @@ import { driverDigest } from './plan-reached.ts';
 const MARGIN_PERCENT = 10;
 const MARGIN_MS = 1000;
 
+/** Whether nothing stops machines of the host, now or once its token comes back. */
+export function hasNone({ offeredMs, inForceMs }: HostLease): boolean {
+  return offeredMs === 0 && inForceMs === 0;
+}
+
 /**
  * Whether a token may come back now. What is recorded is what the end of the lease is counted by, so it is recorded before it is longer, and is
  * recorded no more before there is none.

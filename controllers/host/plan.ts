@@ -8,6 +8,7 @@ import type { Conclusion } from './plan-asides.ts';
 import { collectSteps } from './plan-collect.ts';
 import type { HostFacts, HostPlan, HostReason } from './plan-facts.ts';
 import { fullnessOfHost } from './plan-full.ts';
+import { hasNone } from './plan-lease.ts';
 import { fencedVerdict, planSilence, proofOf } from './plan-loss.ts';
 import { planMaintenance } from './plan-maintenance.ts';
 import { hostIdBefore, observedFields } from './plan-observed.ts';
@@ -95,7 +96,7 @@ function isToldOf({ device, besideSilent }: HostFacts, { reason }: Verdict<HostR
   if (device?.known !== true || besideSilent || reason !== 'AsDeclared') return false;
   const { beatMs, lease } = device.value;
   // A lease that is no more offered ends only by a look, and stops machines otherwise.
-  const isLeased = lease !== undefined && lease.offeredMs + lease.inForceMs > 0;
+  const isLeased = lease !== undefined && !hasNone(lease);
   return beatMs !== undefined && beatMs <= suspectMs && !isLeased;
 }
 

@@ -39,7 +39,7 @@ test('only an answer to this leader, after that moment, is one since then', () =
 test('what a host said of its lease counts for the leader that it said it to, and is forgotten with the host', () => {
   const vigil = createVigil();
   const lease = { token: 't', offeredMs: 1000, inForceMs: 1000, holds: true };
-  vigil.renewed('h', { epoch: 1, lease, atMs: 5 });
+  vigil.renewed('h', { epoch: 1, lease, offeredBy: '1', atMs: 5 });
   expect([vigil.lastRenewal('h', 1)?.atMs, vigil.lastRenewal('h', 2), vigil.lastRenewal('other', 1)]).toEqual([5, undefined, undefined]);
   vigil.hear('h', silent(10));
   expect(vigil.lastRenewal('h', 1)?.atMs).toBe(5);

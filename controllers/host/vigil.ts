@@ -27,6 +27,8 @@ export interface Vigil {
 export interface Renewed {
   readonly epoch: number;
   readonly lease: HostLease;
+  /** All that what it offers may change with, in words. */
+  readonly offeredBy: string;
   /** By the monotonic clock, once the answer was there. */
   readonly atMs: number;
 }

@@ -16,7 +16,7 @@
 export interface HostLease {
   /** To be given back in the next Renew; opaque, at most 253 characters. */
   readonly token: string;
-  /** How long leased machines may run from when this token was given out, once it comes back; 0: the host has no lease, and that ends the one in force. */
+  /** How long leased machines may run from when this token was given out, once it comes back; 0: the host has no lease, and that ends the one in force. It changes only with the configuration, the driver's process or the boot. */
   readonly offeredMs: number;
   /** The same of the newest token that came back; 0: no lease is in force, and nothing stops a machine. */
   readonly inForceMs: number;

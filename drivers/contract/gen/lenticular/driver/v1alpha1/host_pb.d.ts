@@ -152,6 +152,7 @@ export declare type RenewResponse = Message<"lenticular.driver.v1alpha1.RenewRes
 
   /**
    * How long leased machines may run from when this token was given out, once it comes back; 0: the host has no lease, and that ends the one in force.
+   * It changes only with the configuration, the driver's process or the boot.
    *
    * @generated from field: int64 offered_ms = 2;
    */
