@@ -22,8 +22,8 @@ function callsOf(signal: AbortSignal): Set<() => void> {
   return calls;
 }
 
-/** Calls `then` when a signal that has not aborted does, unless the answer is called first. */
-function whenAborted(signal: AbortSignal, then: () => void): () => void {
+/** Calls `then` when a signal that has not aborted does, unless the answer is called first; cheap also where very many wait for one signal. */
+export function whenAborted(signal: AbortSignal, then: () => void): () => void {
   const calls = callsOf(signal);
   calls.add(then);
   return () => void calls.delete(then);

@@ -1,5 +1,5 @@
 import { ApiError, statusOf } from '../../apis/meta/api-error.ts';
-import { linkedTo } from '../../apis/meta/linked.ts';
+import { linkedTo, whenAborted } from '../../apis/meta/linked.ts';
 import type { ApiRequest, ApiResponse, ApiStream, Transport, WatchEvent } from '../../apis/meta/request.ts';
 import type { SimProcess } from './process.ts';
 import type { Exchange, Fates, Wire } from './wire.ts';
@@ -69,7 +69,7 @@ export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Trans
       const { signal: caller } = watches ? open : { signal: stop };
       const leave = (): void => until.abort(caller.reason);
       if (caller.aborted) leave();
-      else caller.addEventListener('abort', leave, { once: true });
+      else whenAborted(caller, leave);
       try {
         return await now.handle(request, until.signal);
       } catch (error) {
@@ -82,7 +82,7 @@ export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Trans
     if (!('events' in answer)) return answer;
     const source = isForgotten(exchange, request) ? forgotten() : answer.events;
     const events = (stop: AbortSignal): AsyncIterable<WatchEvent> => {
-      stop.addEventListener('abort', () => open.abort(stop.reason), { once: true });
+      whenAborted(stop, () => open.abort(stop.reason));
       return source;
     };
     return { ...answer, events: wire.stream(exchange, { events, say: sayEvent, lost }, signal) };

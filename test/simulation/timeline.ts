@@ -1,4 +1,5 @@
 import type { Clock } from '../../apis/meta/clock.ts';
+import { whenAborted } from '../../apis/meta/linked.ts';
 import type { Random } from './random.ts';
 
 /** Whose work it is: a process that may stand still, or be dead, when its moment comes. */
@@ -174,16 +175,15 @@ export function clockOf(timeline: Timeline, zeroMs: number, owner?: Owner): Cloc
           reject(signal.reason as Error);
           return;
         }
-        const abort = (): void => {
+        const forget = whenAborted(signal, () => {
           cancel();
           reject(signal.reason as Error);
-        };
+        });
         const wake = (): void => {
-          signal.removeEventListener('abort', abort);
+          forget();
           resolve();
         };
         const cancel = Number.isFinite(ms) ? timeline.after(ms, wake, owner) : () => undefined;
-        signal.addEventListener('abort', abort, { once: true });
       }),
   };
 }

@@ -1,3 +1,4 @@
+import { whenAborted } from '../../apis/meta/linked.ts';
 import type { Random } from './random.ts';
 import type { SimProcess } from './process.ts';
 import type { Timeline } from './timeline.ts';
@@ -129,7 +130,7 @@ function carry<T>(
     const end = (settle: () => void): void => {
       if (over) return;
       over = true;
-      signal.removeEventListener('abort', giveUp);
+      forgetCaller();
       forgetLimit();
       settle();
     };
@@ -170,7 +171,7 @@ function carry<T>(
       reject(signal.reason as Error);
       return;
     }
-    signal.addEventListener('abort', giveUp, { once: true });
+    const forgetCaller = whenAborted(signal, giveUp);
     const forgetLimit = timeline.after(patienceMs, () => leave(late()), process);
     trace.add(`${process.name} > ${id} ${what}`);
     if (fate.crash === 'before' || fate.crash === 'late') process.kill();
@@ -188,8 +189,7 @@ interface Inbox<T> {
 }
 
 async function* read<T>(inbox: Inbox<T>, leave: () => void, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-  const wake = (): void => inbox.wake();
-  signal.addEventListener('abort', wake, { once: true });
+  const forget = signal.aborted ? () => undefined : whenAborted(signal, () => inbox.wake());
   try {
     while (!signal.aborted) {
       const event = inbox.events.shift();
@@ -200,7 +200,7 @@ async function* read<T>(inbox: Inbox<T>, leave: () => void, signal: AbortSignal)
       } else await new Promise<void>((resolve) => (inbox.wake = resolve));
     }
   } finally {
-    signal.removeEventListener('abort', wake);
+    forget();
     leave();
   }
 }
