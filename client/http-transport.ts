@@ -178,7 +178,6 @@ async function* chunksOf(response: IncomingMessage, { clock, ms, dead }: Patienc
     }
   } finally {
     ending.abort(new Error('the answer has ended'));
-    ending.unlink();
     await guarded;
   }
 }

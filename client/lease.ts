@@ -1,7 +1,7 @@
 import { isAborted } from '../apis/meta/aborted.ts';
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
-import { linkedTo } from '../apis/meta/linked.ts';
+import { linkedTo, whenAborted } from '../apis/meta/linked.ts';
 import type { Log } from '../apis/meta/log.ts';
 import { LeaseKind, type Lease } from '../apis/coordination/v1/lease/kind.ts';
 import type { Client } from './client.ts';
@@ -128,13 +128,11 @@ function listenFor({ leases, clock, namespace, name }: ElectionOptions, matters:
   });
   return {
     async sleep(ms, signal) {
-      const leave = (): void => heard.abort(signal.reason);
-      if (signal.aborted) leave();
-      else signal.addEventListener('abort', leave, { once: true });
+      const forget = whenAborted(signal, () => heard.abort(signal.reason));
       try {
         await clock.sleep(ms, heard.signal).catch(() => undefined);
       } finally {
-        signal.removeEventListener('abort', leave);
+        forget();
         stop?.();
       }
     },
@@ -266,7 +264,6 @@ async function reign(
     watchDeadline(options, held, lose, ending.signal),
     led.catch(() => undefined),
   ]);
-  ending.unlink();
   // A lease that is handed back is taken by the next at once; one that was lost is not ours to touch.
   if (signal.aborted || held.heir !== undefined || isDeleted(held.lease)) await release(options, held);
   await led;

@@ -147,7 +147,6 @@ async function reachedInTime<O extends ApiObject>(cache: Cache<O>, version: stri
     await cache.reached(BigInt(version), ending.signal);
   } finally {
     ending.abort(new Error('reached'));
-    ending.unlink();
     await timer;
   }
 }

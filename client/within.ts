@@ -17,7 +17,6 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
   try {
     return await work(ending.signal);
   } finally {
-    ending.unlink();
     ending.abort(DONE);
     await timer;
   }

@@ -1,4 +1,4 @@
-import { linkedTo } from './linked.ts';
+import { linkedTo, whenAborted } from './linked.ts';
 
 test('a linked signal aborts with the other one, for its reason', () => {
   const outer = new AbortController();
@@ -25,6 +25,24 @@ test('what was unlinked does not follow any more', () => {
   unlink();
   outer.abort();
   expect(signal.aborted).toBe(false);
+});
+
+test('who aborts follows no more, and keeps the reason that it gave', () => {
+  const outer = new AbortController();
+  const linked = linkedTo(outer.signal);
+  const reason = new Error('mine');
+  linked.abort(reason);
+  outer.abort(new Error('all ends'));
+  expect(linked.signal.reason).toBe(reason);
+});
+
+test('who waits for a signal that has aborted is called at once, and who has left is not', () => {
+  const outer = new AbortController();
+  const heard: string[] = [];
+  whenAborted(outer.signal, () => heard.push('left'))();
+  outer.abort();
+  whenAborted(outer.signal, () => heard.push('late'));
+  expect(heard).toEqual(['late']);
 });
 
 test('of many that are linked to one signal, each follows it or does not by itself', () => {

@@ -1,6 +1,7 @@
 /** A signal of one's own that aborts with another one, too, for as long as the link holds. */
 export interface Linked {
   readonly signal: AbortSignal;
+  /** Lets the other signal go, too: there is nothing more to follow. */
   abort(reason: unknown): void;
   /** Lets the other signal go, which may live for much longer. */
   unlink(): void;
@@ -22,8 +23,12 @@ function callsOf(signal: AbortSignal): Set<() => void> {
   return calls;
 }
 
-/** Calls `then` when a signal that has not aborted does, unless the answer is called first; cheap also where very many wait for one signal. */
+/** Calls `then` when a signal aborts (at once where it has), unless the answer is called first; cheap also where very many wait for one signal. */
 export function whenAborted(signal: AbortSignal, then: () => void): () => void {
+  if (signal.aborted) {
+    then();
+    return () => undefined;
+  }
   const calls = callsOf(signal);
   calls.add(then);
   return () => void calls.delete(then);
@@ -31,18 +36,17 @@ export function whenAborted(signal: AbortSignal, then: () => void): () => void {
 
 /**
  * Like `AbortSignal.any` of `outer` and a signal of one's own, which costs several times as much: it is cleaned up after by the garbage
- * collector, and this is by `unlink`. For what happens many times a second.
+ * collector, and this is by its end: `abort` or `unlink`.
  */
 export function linkedTo(outer: AbortSignal): Linked {
   const own = new AbortController();
-  const follow = (): void => {
+  const unlink = whenAborted(outer, () => {
     own.abort(outer.reason);
-  };
-  if (outer.aborted) follow();
-  const unlink = outer.aborted ? () => undefined : whenAborted(outer, follow);
+  });
   return {
     signal: own.signal,
-    abort: (reason) => {
+    abort(reason) {
+      unlink();
       own.abort(reason);
     },
     unlink,

@@ -78,7 +78,7 @@ async function electAll(options: ShardsOptions, part: Part, signal: AbortSignal)
         running.set(name, stop);
         ended.set(
           name,
-          before.then(() => electOne(options, part, name, stop.signal)).finally(() => stop.unlink()),
+          before.then(() => electOne(options, part, name, stop.signal)),
         );
       }
     }
@@ -121,7 +121,6 @@ export async function leadShards(options: ShardsOptions, signal: AbortSignal): P
     await electAll(options, part, signal);
   } finally {
     ending.abort(new Error('there is nothing to balance any more'));
-    ending.unlink();
     await balancing;
   }
 }

@@ -138,7 +138,6 @@ class Follower {
       await this.#apply(signal);
     } finally {
       stop.abort(new Error('the cache follows no more'));
-      stop.unlink();
     }
     if (!outer.aborted && failure !== undefined) throw failure;
   }

@@ -284,7 +284,6 @@ export function openWatch(
   function close(): void {
     silence();
     done.abort(new Error('the watch has ended'));
-    done.unlink();
     alarm.end();
   }
 

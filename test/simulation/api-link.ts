@@ -68,8 +68,7 @@ export function apiLink({ wire, process, fates, server }: ApiLinkOptions): Trans
       const until = linkedTo(now.signal);
       const { signal: caller } = watches ? open : { signal: stop };
       const leave = (): void => until.abort(caller.reason);
-      if (caller.aborted) leave();
-      else whenAborted(caller, leave);
+      whenAborted(caller, leave);
       try {
         return await now.handle(request, until.signal);
       } catch (error) {

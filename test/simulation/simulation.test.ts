@@ -103,7 +103,7 @@ test(`random seeds converge (node hack/simulate.ts --seeds ${SEEDS} --from ${FRO
   const result = await runJobs(chunks(seeds, 10).map((some): Job => ({ do: 'seeds', seeds: some })));
   expect(told(result)).toEqual([]);
   expect(result.tried).toBe(SEEDS);
-}, 900_000);
+}, 300_000);
 
 test(`leaders that stand still have no effect when they go on (node hack/simulate.ts --pauses ${PAUSES} --from ${FROM})`, async () => {
   const runs = Array.from({ length: PAUSES / PAUSES_A_RUN }, (_, at) => FROM + at);

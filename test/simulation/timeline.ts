@@ -138,25 +138,26 @@ export function createTimeline(random: Random): Timeline {
     },
     run(done, limitMs) {
       const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      /** Whether it was done at the end; undefined: it is not over. */
+      const advance = (): boolean | undefined => {
+        if (done()) return true;
+        if (isLooping()) throw new Error(`more than ${MOST_STEPS} steps in a simulated second: a loop that nothing slows down`);
+        const task = next();
+        if (task === undefined || task.atMs > limitMs) {
+          now = Math.max(now, limitMs);
+          return false;
+        }
+        step(task);
+        return undefined;
+      };
       const goOn = (): void => {
         try {
-          if (done()) {
-            resolve(true);
-            return;
-          }
-          if (isLooping()) throw new Error(`more than ${MOST_STEPS} steps in a simulated second: a loop that nothing slows down`);
-          const task = next();
-          if (task === undefined || task.atMs > limitMs) {
-            now = Math.max(now, limitMs);
-            resolve(false);
-            return;
-          }
-          step(task);
+          const ended = advance();
+          if (ended === undefined) afterTurn(goOn);
+          else resolve(ended);
         } catch (error) {
           reject(error);
-          return;
         }
-        afterTurn(goOn);
       };
       afterTurn(goOn);
       return promise;

@@ -189,7 +189,7 @@ interface Inbox<T> {
 }
 
 async function* read<T>(inbox: Inbox<T>, leave: () => void, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
-  const forget = signal.aborted ? () => undefined : whenAborted(signal, () => inbox.wake());
+  const forget = whenAborted(signal, () => inbox.wake());
   try {
     while (!signal.aborted) {
       const event = inbox.events.shift();
