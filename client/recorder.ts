@@ -1,5 +1,6 @@
 import { ApiError } from '../apis/meta/api-error.ts';
 import type { Clock } from '../apis/meta/clock.ts';
+import { fnv1a64 } from '../apis/meta/fnv.ts';
 import type { Log } from '../apis/meta/log.ts';
 import type { ApiObject } from '../apis/meta/object.ts';
 import { EventKind, type Event } from '../apis/core/v1/event/kind.ts';
@@ -97,13 +98,6 @@ function stemOf(name: string): string {
   return name.slice(0, 200).replace(/[-.]+$/, '');
 }
 
-/** A stable 64-bit FNV-1a of a text, in base 36. */
-function hashOf(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const unit of Buffer.from(text)) hash = ((hash ^ BigInt(unit)) * 0x100000001b3n) & 0xffffffffffffffffn;
-  return hash.toString(36);
-}
-
 /** Counts once more in an Event; false where it is gone. */
 async function counted(client: Client, { namespace, name, count }: Known, time: string, signal: AbortSignal): Promise<boolean> {
   try {
@@ -142,7 +136,7 @@ async function write(
       kind: 'Event',
       // The hash and the time together: another process that says the same makes an Event of its own.
       metadata: {
-        name: `${stemOf(metadata.name)}.${hashOf(`${key} ${instance} ${String(atMs)}`)}`,
+        name: `${stemOf(metadata.name)}.${fnv1a64(`${key} ${instance} ${String(atMs)}`).toString(36)}`,
         namespace,
         ...(trace !== undefined && { annotations: { [TRACE_ANNOTATION]: trace } }),
       },

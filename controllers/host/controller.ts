@@ -191,7 +191,9 @@ function silenceOf(parts: Parts, host: Host, device: HostFacts['device'], epoch:
 /** Whether another host of the zone is silent, as its object says, and not proven dead. */
 function isBesideSilent(world: World, host: Host, zone: Zone): boolean {
   const isOther = (other: Host): boolean => other.metadata.uid !== host.metadata.uid;
-  return world.podsByZone.of(zone.metadata.name).some(({ metadata }) => world.silentByPod.of(metadata.name).some(isOther));
+  return world.podsByZone
+    .of(zone.metadata.name)
+    .some(({ metadata }) => world.silentByPod.count(metadata.name) > 0 && world.silentByPod.of(metadata.name).some(isOther));
 }
 
 /** Whether another host of the zone takes virtual machines now, as its object says. */

@@ -1,7 +1,7 @@
 import { isAborted } from '../../apis/meta/aborted.ts';
 import type { Clock } from '../../apis/meta/clock.ts';
 import { linkedTo } from '../../apis/meta/linked.ts';
-import { createDue } from './due.ts';
+import { createDue, EARLIER } from './due.ts';
 
 /** Does things later, unless they are taken back: with one timer for all, because thousands a second are set and taken back. */
 export interface Alarms {
@@ -52,7 +52,7 @@ export function createAlarms(clock: Clock): Alarms {
         }
         const ending = linkedTo(signal);
         rearm = () => {
-          ending.abort(new Error('something is due earlier'));
+          ending.abort(EARLIER);
         };
         dueMs = Math.min(now + MAX_SLEEP_MS, due.nextMs());
         await clock.sleep(dueMs - now, ending.signal).catch(() => undefined);

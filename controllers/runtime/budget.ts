@@ -1,4 +1,4 @@
-import { PRIORITY, type Priority } from './queue.ts';
+import type { Priority } from './queue.ts';
 
 /** Who wants a place. */
 export interface Claimant {
@@ -25,8 +25,8 @@ export interface Budget {
 interface Place {
   limit: number;
   taken: number;
-  /** Keys in line, by priority. */
-  readonly lines: readonly Set<string>[];
+  /** Keys in line, by priority; most places never have one. */
+  readonly lines: (Set<string> | undefined)[];
 }
 
 interface Claim {
@@ -37,9 +37,9 @@ interface Claim {
 
 /** The key that is first in line. */
 function firstOf({ lines }: Place): { readonly key: string; readonly priority: Priority } | undefined {
-  for (const priority of Object.values(PRIORITY)) {
-    const [key] = lines[priority] ?? [];
-    if (key !== undefined) return { key, priority };
+  for (const [priority, line] of lines.entries()) {
+    const [key] = line ?? [];
+    if (key !== undefined) return { key, priority: priority as Priority };
   }
   return undefined;
 }
@@ -52,7 +52,7 @@ interface Books {
 }
 
 function placeOf({ places }: Books, name: string, limit: number): Place {
-  const place = places.get(name) ?? { limit, taken: 0, lines: Object.values(PRIORITY).map(() => new Set<string>()) };
+  const place = places.get(name) ?? { limit, taken: 0, lines: [] };
   place.limit = limit;
   places.set(name, place);
   return place;
@@ -66,7 +66,7 @@ function serve({ places, claims, freed }: Books, name: string, place: Place): vo
     claims.set(next.key, { place: name, priority: next.priority, kept: true });
     freed(next.key, next.priority);
   }
-  if (place.taken === 0 && place.lines.every((line) => line.size === 0)) places.delete(name);
+  if (place.taken === 0 && firstOf(place) === undefined) places.delete(name);
 }
 
 function give(books: Books, name: string): void {
@@ -104,7 +104,7 @@ function take(books: Books, name: string, { key, priority, limit }: Claimant): b
     place.taken += 1;
     return true;
   }
-  place.lines[priority]?.add(key);
+  (place.lines[priority] ??= new Set()).add(key);
   claims.set(key, { place: name, priority, kept: false });
   return false;
 }

@@ -12,6 +12,9 @@ interface Slot<T> {
   readonly atMs: number;
 }
 
+/** Why who sleeps until the earliest is woken. */
+export const EARLIER = new Error('something is due earlier');
+
 const MIN_STALE = 1024;
 
 function siftUp<T>(heap: Slot<T>[], from: number): void {

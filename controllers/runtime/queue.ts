@@ -1,7 +1,7 @@
 import type { Clock } from '../../apis/meta/clock.ts';
 import { linkedTo } from '../../apis/meta/linked.ts';
 import { createHistogram, SECONDS, type HistogramRecord } from '../../apis/meta/metrics.ts';
-import { createDue, type Due } from './due.ts';
+import { createDue, EARLIER, type Due } from './due.ts';
 import { contentOf, createRecent, type ParkClass, type QueueView, type Recent } from './queue-view.ts';
 
 /** Smaller goes first. */
@@ -302,7 +302,7 @@ async function wakeDue(state: State, signal: AbortSignal): Promise<void> {
     const pacedMs = state.settings.rate !== undefined && state.nextBeginMs > now ? state.nextBeginMs : Number.POSITIVE_INFINITY;
     const ending = linkedTo(signal);
     state.rearm = () => {
-      ending.abort(new Error('something is due earlier'));
+      ending.abort(EARLIER);
     };
     state.dueMs = Math.min(now + MAX_SLEEP_MS, due.nextMs(), pacedMs);
     await clock.sleep(Math.max(0, state.dueMs - now), ending.signal).catch(() => undefined);

@@ -185,10 +185,9 @@ function same(one: unknown, other: unknown): boolean {
   if (Array.isArray(one))
     return Array.isArray(other) && one.length === other.length && one.every((item, index) => same(item, other[index]));
   if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null || Array.isArray(other)) return one === other;
-  const fields = Object.entries(one).filter(([, value]) => value !== undefined);
-  return (
-    fields.length === Object.keys(other).length && fields.every(([name, value]) => same(value, (other as Record<string, unknown>)[name]))
-  );
+  const [ours, theirs] = [one as Readonly<Record<string, unknown>>, other as Readonly<Record<string, unknown>>];
+  const names = Object.keys(ours).filter((name) => ours[name] !== undefined);
+  return names.length === Object.keys(theirs).length && names.every((name) => same(ours[name], theirs[name]));
 }
 
 /** An Event when the reason of Ready changes: what happened, in the words of the status. */

@@ -1,12 +1,13 @@
 import type { Log } from '../../apis/meta/log.ts';
 
-/** A log that says these fields with every line: the log's own child, where it can have one. */
-export function childLog(log: Log, fields: object): Log {
-  if (log.child !== undefined) return log.child(fields);
+/** A log that says these fields with every line: the log's own child, where it can have one. Most rounds say nothing: it is made with the first line. */
+export function childLog(log: Log, fields: () => object): Log {
+  let child: Log | undefined;
   const at =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (more: object, message: string): void => {
-      log[level]({ ...fields, ...more }, message);
+      if (log.child === undefined) log[level]({ ...fields(), ...more }, message);
+      else (child ??= log.child(fields()))[level](more, message);
     };
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

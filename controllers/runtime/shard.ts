@@ -382,7 +382,7 @@ async function round(
       check: options.check,
       ...(refused !== undefined && { refused }),
     };
-    const log = childLog(options.log, fieldsOf(options, object));
+    const log = childLog(options.log, () => fieldsOf(options, object));
     let last = object;
     const wrote = (written: ApiObject): void => {
       last = written;

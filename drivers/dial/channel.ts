@@ -46,6 +46,32 @@ function translate(error: ServiceError, mutating: boolean): DriverError {
   return errorFrom({ code: error.code, message: error.details, details: details instanceof Buffer ? details : undefined }, mutating);
 }
 
+type Answered = (error: ServiceError | null, bytes: Uint8Array | undefined) => void;
+
+/**
+ * Sends a request; gives how to cancel it. What gRPC and HTTP/2 make for a call is let go of only when all of the heap is collected, and would keep
+ * whatever the caller's round has made: `answered` is let go of with the answer.
+ */
+function send(client: Client, path: string, request: Uint8Array, deadline: Date, answered: Answered): () => void {
+  let waiting: Answered | undefined = answered;
+  const rpc = client.makeUnaryRequest(
+    path,
+    asBuffer,
+    (bytes): Uint8Array => bytes,
+    request,
+    new Metadata(),
+    { deadline },
+    (error, bytes) => {
+      const tell = waiting;
+      waiting = undefined;
+      tell?.(error, bytes);
+    },
+  );
+  return () => {
+    rpc.cancel();
+  };
+}
+
 function unaryCall<A extends readonly unknown[], R>(
   client: Client,
   call: WireCall<A, R>,
@@ -56,27 +82,16 @@ function unaryCall<A extends readonly unknown[], R>(
   const request = call.encodeRequest(args);
   if (request.byteLength > MAX_MESSAGE_BYTES) throw fieldInvalid('request', `has more than ${MAX_MESSAGE_BYTES} bytes`);
   return new Promise((resolve, reject) => {
-    const rpc = client.makeUnaryRequest(
-      call.path,
-      asBuffer,
-      (bytes) => bytes,
-      request,
-      new Metadata(),
-      { deadline },
-      (error, bytes) => {
-        signal.removeEventListener('abort', cancel);
-        if (signal.aborted) return reject(abortedError(signal, call.path));
-        if (error !== null) return reject(translate(error, call.mutating));
-        try {
-          resolve(call.decodeResponse(bytes ?? new Uint8Array()));
-        } catch (cause) {
-          reject(
-            new DriverError(call.mutating ? 'UNKNOWN' : 'INTERNAL', 'BACKEND', `the answer to ${call.path} cannot be read`, { cause }),
-          );
-        }
-      },
-    );
-    const cancel = (): void => rpc.cancel();
+    const cancel = send(client, call.path, request, deadline, (error, bytes) => {
+      signal.removeEventListener('abort', cancel);
+      if (signal.aborted) return reject(abortedError(signal, call.path));
+      if (error !== null) return reject(translate(error, call.mutating));
+      try {
+        resolve(call.decodeResponse(bytes ?? new Uint8Array()));
+      } catch (cause) {
+        reject(new DriverError(call.mutating ? 'UNKNOWN' : 'INTERNAL', 'BACKEND', `the answer to ${call.path} cannot be read`, { cause }));
+      }
+    });
     signal.addEventListener('abort', cancel);
   });
 }
