@@ -40,11 +40,31 @@ function failure(error: unknown): ServerErrorResponse {
   return Object.assign(new Error(message), status);
 }
 
-/** Aborts when the caller cancels, its connection ends or its deadline passes, and when the process ends. */
-function signalOf(call: { on(event: 'cancelled', listener: () => void): unknown }, path: string, ending: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  call.on('cancelled', () => controller.abort(new DriverError('UNKNOWN', 'BACKEND', `the caller of ${path} is gone`)));
-  return AbortSignal.any([controller.signal, ending]);
+/** One call that is under way: its signal aborts when the caller cancels, its connection ends or its deadline passes, and when the process ends. */
+interface Running {
+  readonly signal: AbortSignal;
+  /** It has its answer. */
+  readonly end: () => void;
+}
+
+type Begin = (rpc: { on(event: 'cancelled', listener: () => void): unknown }, path: string) => Running;
+
+function createRunning(ending: AbortSignal): Begin {
+  const running = new Set<AbortController>();
+  const endAll = (): void => {
+    for (const controller of running) controller.abort(ending.reason);
+  };
+  ending.addEventListener('abort', endAll, { once: true });
+  return (rpc, path) => {
+    const controller = new AbortController();
+    running.add(controller);
+    if (ending.aborted) controller.abort(ending.reason);
+    // gRPC says so of every call in the end, also of those that were answered.
+    rpc.on('cancelled', () => {
+      if (running.delete(controller)) controller.abort(new DriverError('UNKNOWN', 'BACKEND', `the caller of ${path} is gone`));
+    });
+    return { signal: controller.signal, end: () => void running.delete(controller) };
+  };
 }
 
 function decode(call: AnyCall, bytes: Uint8Array): readonly unknown[] {
@@ -58,7 +78,7 @@ function decode(call: AnyCall, bytes: Uint8Array): readonly unknown[] {
 function unaryHandler(
   call: AnyCall,
   method: AnyMethod | undefined,
-  ending: AbortSignal,
+  begin: Begin,
   onFault: OnFault,
 ): handleUnaryCall<Uint8Array, Uint8Array> {
   const run = async (bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> => {
@@ -66,9 +86,14 @@ function unaryHandler(
     return call.encodeResponse(await method(...decode(call, bytes), signal));
   };
   return (rpc, answer) => {
-    run(rpc.request, signalOf(rpc, call.path, ending)).then(
-      (bytes) => answer(null, bytes),
+    const { signal, end } = begin(rpc, call.path);
+    run(rpc.request, signal).then(
+      (bytes) => {
+        end();
+        answer(null, bytes);
+      },
       (error: unknown) => {
+        end();
         // A call that its caller gave up is no fault, and nobody reads the answer.
         if (!(error instanceof DriverError) && !rpc.cancelled) onFault(call.path, error);
         answer(failure(error));
@@ -77,9 +102,9 @@ function unaryHandler(
   };
 }
 
-function watchHandler(driver: Driver, ending: AbortSignal, onFault: OnFault): handleServerStreamingCall<Uint8Array, Uint8Array> {
+function watchHandler(driver: Driver, begin: Begin, onFault: OnFault): handleServerStreamingCall<Uint8Array, Uint8Array> {
   return (rpc) => {
-    const signal = signalOf(rpc, WATCH_CALL.path, ending);
+    const { signal, end } = begin(rpc, WATCH_CALL.path);
     const run = async (): Promise<void> => {
       const beats = WATCH_CALL.wantsBeats(rpc.request);
       for await (const event of driver.watch(signal)) {
@@ -89,8 +114,12 @@ function watchHandler(driver: Driver, ending: AbortSignal, onFault: OnFault): ha
       }
     };
     run().then(
-      () => rpc.end(),
+      () => {
+        end();
+        rpc.end();
+      },
       (error: unknown) => {
+        end();
         if (!(error instanceof DriverError) && !rpc.cancelled) onFault(WATCH_CALL.path, error);
         rpc.emit('error', failure(error));
       },
@@ -101,8 +130,12 @@ function watchHandler(driver: Driver, ending: AbortSignal, onFault: OnFault): ha
 function drained(stream: { once(event: 'drain', listener: () => void): unknown }, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
-    stream.once('drain', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const done = (): void => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    stream.once('drain', done);
+    signal.addEventListener('abort', done, { once: true });
   });
 }
 
@@ -112,13 +145,14 @@ export function handlersOf(
   ending: AbortSignal,
   onFault: OnFault,
 ): { readonly definitions: Readonly<Record<string, Definition>>; readonly handlers: UntypedServiceImplementation } {
+  const begin = createRunning(ending);
   const definitions: Record<string, Definition> = { watch: definitionOf(WATCH_CALL.path, true) };
-  const handlers: UntypedServiceImplementation = { watch: watchHandler(driver, ending, onFault) };
+  const handlers: UntypedServiceImplementation = { watch: watchHandler(driver, begin, onFault) };
   for (const [service, calls] of Object.entries(DRIVER_CALLS)) {
     const implementation = driver[service as ServiceName] as unknown as Readonly<Record<string, AnyMethod>> | undefined;
     for (const [name, call] of Object.entries(calls as unknown as Readonly<Record<string, AnyCall>>)) {
       definitions[`${service}.${name}`] = definitionOf(call.path, false);
-      handlers[`${service}.${name}`] = unaryHandler(call, implementation?.[name], ending, onFault);
+      handlers[`${service}.${name}`] = unaryHandler(call, implementation?.[name], begin, onFault);
     }
   }
   return { definitions, handlers };
