@@ -2,9 +2,9 @@
 export const RESYNC_MS = 300_000;
 /**
  * So many such looks a second are had in one process, at most: what changes is heard of without them, and in a large cloud they would be all that
- * an idle process does. Beyond 15,000 objects each is looked at less often.
+ * an idle process does. Beyond 12,000 objects each is looked at less often.
  */
-const MOST_LOOKS = 50;
+const MOST_LOOKS = 40;
 
 /** How often a process looks at objects that nothing asks it to look at. */
 export interface Resync {
