@@ -88,11 +88,14 @@ export async function operationOf(pool: PoolEndpoint, fill: FillRecord, signal: 
   let percent = fill.state === 'succeeded' ? 100 : 0;
   if (fill.state === 'running') {
     const text = await readFile(filesOf(pool.dir, fill.id).progress, { encoding: 'utf8', signal }).catch((error: unknown) => {
-      if (isAbsent(error)) return '';
+      if (isAbsent(error)) return undefined;
       throw error;
     });
+    // It has ended since its record was read, or has not begun to convert.
+    const now = text === undefined ? await readFill(pool.dir, fill.id, signal) : undefined;
+    if (now !== undefined && now.state !== 'running') return operationOf(pool, now, signal);
     // The converter's 100 is not the end: the image is still to be grown and moved into place.
-    percent = Math.min(99, parseProgress(text));
+    percent = Math.min(99, parseProgress(text ?? ''));
   }
   const bytesTotal = fill.source.sizeBytes;
   const { id, state } = fill;
@@ -109,8 +112,9 @@ async function end(
   const { process: _process, ...rest } = fill;
   const files = filesOf(pool.dir, fill.id);
   await removeParts(pool.dir, fill.id);
-  await rm(files.progress, { force: true });
   await writeFill(pool.dir, { ...rest, ...how, endedAtMs: pool.options.clock.now() }, signal);
+  // After the record: who finds it gone looks there again, and progress never falls.
+  await rm(files.progress, { force: true });
   pool.changed(fill.owner.uid, 'operation');
 }
 
@@ -234,5 +238,8 @@ export function driveFill(pool: PoolEndpoint, fill: FillRecord): FillRunner {
 
 /** Takes up every fill that an earlier process left. */
 export async function resumeFills(pool: PoolEndpoint, signal: AbortSignal): Promise<void> {
-  for (const fill of await listFills(pool, signal)) if (fill.state === 'running') driveFill(pool, fill);
+  for (const fill of await listFills(pool, signal)) {
+    if (fill.state === 'running') driveFill(pool, fill);
+    else await rm(filesOf(pool.dir, fill.id).progress, { force: true });
+  }
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { requires } from '../../test/prerequisites.ts';
 import { FENCE, NEVER, newState, openWorld, ownerOf, waitFor, type QemuWorld } from '../../test/qemu/world.ts';
 import type { Operation } from '../contract/disk.ts';
+import { operationOf, readFill } from './disk-fill.ts';
+import type { PoolEndpoint } from './pool-endpoint.ts';
 import { diskFolder, findDisk, writeDisk } from './disk-record.ts';
 
 const MIB = 2 ** 20;
@@ -86,10 +88,19 @@ requires('qemu-img')('disks of a pool', () => {
       execFileSync('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', attributes.path ?? '', raw]);
       expect((await readFile(raw)).subarray(0, MIB).equals(await readFile(join(images, 'small.raw')))).toBe(true);
       expect(await world.disk.import(world.pool, wanted, NEVER)).toMatchObject({ state: 'succeeded' });
-      expect(await readdir(join(state.root, 'pools', 'pool-a', 'operations'))).toHaveLength(1);
+      const left = (): Promise<readonly string[]> => readdir(join(state.root, 'pools', 'pool-a', 'operations'));
+      await waitFor('the record alone is left', async () => ((await left()).length === 1 ? true : undefined));
     },
     SLOW_MS,
   );
+
+  test('an operation that ends while somebody looks at it does not fall back to its beginning', async () => {
+    const dir = join(state.root, 'pools', 'pool-a');
+    const fill = await readFill(dir, 'imported:1:import', NEVER);
+    if (fill === undefined) throw new Error('it has no record');
+    const seenBefore = { ...fill, state: 'running' as const };
+    expect(await operationOf({ dir } as PoolEndpoint, seenBefore, NEVER)).toMatchObject({ state: 'succeeded', percent: 100 });
+  });
 
   test(
     'a clone is a copy of its own',
