@@ -23,6 +23,8 @@ export const PREREQUISITES = {
   strace: program('strace', 'strace'),
   'qemu-system-x86_64': program('qemu-system-x86_64', 'qemu-system-x86'),
   'qemu-img': program('qemu-img', 'qemu-utils'),
+  ipmitool: program('ipmitool', 'ipmitool'),
+  ipmi_sim: program('ipmi_sim', 'openipmi'),
   busybox: { ...program('busybox', 'busybox-static'), remedy: 'install a busybox without shared libraries', find: staticBusybox },
   xz: program('xz', 'xz-utils'),
   openssl: program('openssl', 'openssl'),

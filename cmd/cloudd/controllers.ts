@@ -93,7 +93,7 @@ async function dial(name: string, address: string, { dirs, log }: Pick<Controlle
     throw new DriverError(
       'INVALID_ARGUMENT',
       'DRIVER_UNKNOWN',
-      `there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(' and ')}`,
+      `there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(', ')}`,
     );
   }
   const tls = {

@@ -16,13 +16,17 @@ const RUNS: Readonly<Record<BuiltInDriver, Run>> = {
     const { runQemu } = await import('../../drivers/qemu/program.ts');
     await runQemu({ options, io, clock: systemClock() }, signal);
   },
+  async ipmi(options, io, signal) {
+    const { runIpmi } = await import('../../drivers/ipmi/program.ts');
+    await runIpmi({ options, io, clock: systemClock() }, signal);
+  },
 };
 
 /** `cloudd driver NAME ARGS`: serves one built-in driver until it is stopped or its parent is gone. What it manages goes on. */
 export async function driver(name: string, args: readonly string[], signal: AbortSignal): Promise<void> {
   const known = BUILT_IN_DRIVERS.find((one) => one === name);
   if (known === undefined)
-    throw new OperatorError(`there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(' and ')}`);
+    throw new OperatorError(`there is no driver ${JSON.stringify(name)}: the built-in ones are ${BUILT_IN_DRIVERS.join(', ')}`);
   const { parseProgramArguments } = await import('../../drivers/serve/program.ts');
   const io: ProgramIo = {
     stdin: process.stdin,

@@ -5,7 +5,7 @@ import type { DataDir } from './data-dir.ts';
 import type { Logger } from './log.ts';
 
 /** The drivers that ship with cloudd; `spec.driver.name` names one of them. */
-export const BUILT_IN_DRIVERS = ['sim', 'qemu'] as const;
+export const BUILT_IN_DRIVERS = ['sim', 'qemu', 'ipmi'] as const;
 
 export type BuiltInDriver = (typeof BUILT_IN_DRIVERS)[number];
 

@@ -4,8 +4,8 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import type { Clock } from '../contract/clock.ts';
 import { MACHINE_TYPE, escapeCommas } from './command-line.ts';
-import { PROGRAM_ENVIRONMENT } from './run-program.ts';
-import { isAbsent } from './record-file.ts';
+import { PROGRAM_ENVIRONMENT } from '../serve/run-program.ts';
+import { isAbsent } from '../serve/record-file.ts';
 
 const PROBE_MS = 5000;
 const MARKER = 'LENTICULAR-KVM';

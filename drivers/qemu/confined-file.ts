@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { DriverError } from '../contract/driver-error.ts';
 import { checkBareName } from '../contract/names.ts';
-import { isAbsent } from './record-file.ts';
+import { isAbsent } from '../serve/record-file.ts';
 
 /**
  * The real path of the file `name` in the operator's `folder`. Refuses, before anything is opened: what is not a bare name

@@ -4,8 +4,8 @@ import type { Clock } from '../contract/clock.ts';
 import type { MachineDisk } from '../contract/machine.ts';
 import { fieldInvalid } from '../contract/names.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { isAbsent } from './record-file.ts';
-import { runProgram } from './run-program.ts';
+import { isAbsent } from '../serve/record-file.ts';
+import { runProgram } from '../serve/run-program.ts';
 
 /**
  * Checks, before the engine opens it, that a disk's connection leads where it says: no link on the way, a regular file, a qcow2 image that

@@ -8,12 +8,12 @@ import type { Owner } from '../contract/fence.ts';
 import type { SeenObject } from '../contract/fence-check.ts';
 import { qemuImg, type ImageSource } from './disk-image.ts';
 import { diskFolder, findDisk, writeDisk } from './disk-record.ts';
-import { eventually } from './deadline.ts';
+import { eventually } from '../serve/deadline.ts';
 import { shortId } from './identity.ts';
 import { isAlive, killProcess, processOf, type ProcessIdentity } from './machine-process.ts';
 import type { FillRunner, PoolEndpoint } from './pool-endpoint.ts';
-import { isAbsent, readRecord, writeRecord } from './record-file.ts';
-import { PROGRAM_ENVIRONMENT } from './run-program.ts';
+import { isAbsent, readRecord, writeRecord } from '../serve/record-file.ts';
+import { PROGRAM_ENVIRONMENT } from '../serve/run-program.ts';
 
 const KEEP_ENDED_MS = 24 * 60 * 60 * 1000;
 const PROGRESS_EVERY_MS = 500;

@@ -3,7 +3,7 @@ import type { Clock } from '../contract/clock.ts';
 import { DriverError } from '../contract/driver-error.ts';
 import { confinedFile } from './confined-file.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { lastLine, runProgram } from './run-program.ts';
+import { lastLine, runProgram } from '../serve/run-program.ts';
 
 const SECTOR = 512;
 const QEMU_IMG_MS = 8000;

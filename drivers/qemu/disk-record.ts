@@ -6,7 +6,7 @@ import type { Owner } from '../contract/fence.ts';
 import type { SeenObject } from '../contract/fence-check.ts';
 import { shortId } from './identity.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { isAbsent, readRecord, writeRecord } from './record-file.ts';
+import { isAbsent, readRecord, writeRecord } from '../serve/record-file.ts';
 
 /** Everything that the driver remembers of one disk; lies beside its image. */
 export interface DiskRecord {

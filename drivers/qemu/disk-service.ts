@@ -14,7 +14,7 @@ import { checkOwnership } from './fence-guard.ts';
 import { canonical } from './machine-spec.ts';
 import type { PoolEndpoint } from './pool-endpoint.ts';
 import { readQcow2Header } from './qcow2-header.ts';
-import { isAbsent } from './record-file.ts';
+import { isAbsent } from '../serve/record-file.ts';
 
 /** Gives the pool of a call's session; UNAVAILABLE where it is not open, or draining. */
 export type FindPool = (context: CallContext) => PoolEndpoint;

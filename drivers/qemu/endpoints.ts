@@ -8,7 +8,8 @@ import { checkUid } from '../contract/names.ts';
 import type { CallContext } from '../contract/fence.ts';
 import { createKeyedLock } from '../contract/keyed-lock.ts';
 import { createAcceleratorProbe, type AcceleratorProbe } from './accelerator.ts';
-import { configSchemaOf, configUnusable, parseHostConfig, parsePoolConfig } from './config.ts';
+import { configInvalid } from '../serve/config-bag.ts';
+import { configSchemaOf, parseHostConfig, parsePoolConfig } from './config.ts';
 import { resumeFills } from './disk-fill.ts';
 import { sweepRemovedDisks } from './disk-record.ts';
 import type { QemuDriverOptions } from './environment.ts';
@@ -125,7 +126,7 @@ async function locate(ref: EndpointRef, bag: ConfigBag, stateDir: string, signal
   if (ref.category === 'machine') {
     const dir = await ownFolder(parseHostConfig(bag).stateDir ?? join(stateDir, 'hosts', folderName(ref)), 'stateDir', signal);
     if (Buffer.byteLength(dir + LONGEST_SOCKET_SUFFIX) > MAX_SOCKET_PATH_BYTES) {
-      throw configUnusable(
+      throw configInvalid(
         'stateDir',
         `the path is too long for sockets: at most ${MAX_SOCKET_PATH_BYTES - LONGEST_SOCKET_SUFFIX.length} bytes`,
       );

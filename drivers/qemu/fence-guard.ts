@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { DriverError } from '../contract/driver-error.ts';
 import { passShard, type SeenObject, type SeenShard } from '../contract/fence-check.ts';
 import type { Fence, Owner } from '../contract/fence.ts';
-import { readRecord, writeRecord } from './record-file.ts';
+import { readRecord, writeRecord } from '../serve/record-file.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Tombstones older than this go when there are many; none goes before a day has passed. */

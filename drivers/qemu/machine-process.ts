@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { codeOf, isAbsent } from './record-file.ts';
+import { codeOf, isAbsent } from '../serve/record-file.ts';
 
 /** A process that is sure to be the one meant: its pid, and when it started (clock ticks since boot). */
 export interface ProcessIdentity {

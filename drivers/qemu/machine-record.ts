@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { MachineSpec, StopCause } from '../contract/machine.ts';
 import type { SeenObject } from '../contract/fence-check.ts';
 import { shortId } from './identity.ts';
-import { isAbsent, readRecord, writeRecord } from './record-file.ts';
+import { isAbsent, readRecord, writeRecord } from '../serve/record-file.ts';
 
 /** Everything that the driver remembers of one machine; lies beside it, and is written before the driver acts. */
 export interface MachineRecord {

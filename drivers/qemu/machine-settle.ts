@@ -1,7 +1,7 @@
 import { DriverError } from '../contract/driver-error.ts';
 import type { Machine } from '../contract/machine.ts';
 import { diskNodeName } from './command-line.ts';
-import { eventually } from './deadline.ts';
+import { eventually } from '../serve/deadline.ts';
 import { isPlugged, lookAtEngine, type EngineFacts } from './engine-facts.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { isAlive, killProcess } from './machine-process.ts';

@@ -5,15 +5,15 @@ import type { MachineSpec } from '../contract/machine.ts';
 import type { Accelerator } from './accelerator.ts';
 import { machineCommandLine, type ResolvedFiles } from './command-line.ts';
 import { confinedFile } from './confined-file.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../serve/deadline.ts';
 import { checkDiskFile, isDiskInUse } from './disk-access.ts';
 import { lookAtEngine } from './engine-facts.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { shortId } from './identity.ts';
 import { writeMachine, type MachineFolder, type MachineRecord } from './machine-record.ts';
 import type { KnownMachine } from './machine-settle.ts';
-import { isAbsent } from './record-file.ts';
-import { lastLine, PROGRAM_ENVIRONMENT } from './run-program.ts';
+import { isAbsent } from '../serve/record-file.ts';
+import { lastLine, PROGRAM_ENVIRONMENT } from '../serve/run-program.ts';
 import { seedIso } from './seed-iso.ts';
 
 const ENGINE = 'qemu-system-x86_64';

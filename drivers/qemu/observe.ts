@@ -7,7 +7,7 @@ import { viewsOf } from './disk-service.ts';
 import type { HostEndpoint } from './host-endpoint.ts';
 import { listMachines } from './machine-service.ts';
 import type { PoolEndpoint } from './pool-endpoint.ts';
-import { runProgram } from './run-program.ts';
+import { runProgram } from '../serve/run-program.ts';
 
 function machineId(): string {
   for (const path of ['/etc/machine-id', '/var/lib/dbus/machine-id', '/proc/sys/kernel/hostname']) {

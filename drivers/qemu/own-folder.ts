@@ -1,5 +1,5 @@
 import { mkdir, realpath, stat } from 'node:fs/promises';
-import { configUnusable } from './config.ts';
+import { configInvalid } from '../serve/config-bag.ts';
 
 async function folderAt(path: string, field: string): Promise<{ readonly real: string; readonly mode: number }> {
   try {
@@ -7,7 +7,7 @@ async function folderAt(path: string, field: string): Promise<{ readonly real: s
     const real = await realpath(path);
     return { real, mode: (await stat(real)).mode };
   } catch {
-    throw configUnusable(field, 'the folder can not be made or used');
+    throw configInvalid(field, 'the folder can not be made or used');
   }
 }
 
@@ -15,6 +15,6 @@ async function folderAt(path: string, field: string): Promise<{ readonly real: s
 export async function ownFolder(path: string, field: string, signal: AbortSignal): Promise<string> {
   signal.throwIfAborted();
   const { real, mode } = await folderAt(path, field);
-  if ((mode & 0o022) !== 0) throw configUnusable(field, 'the folder is writable by its group or by others: chmod go-w it');
+  if ((mode & 0o022) !== 0) throw configInvalid(field, 'the folder is writable by its group or by others: chmod go-w it');
   return real;
 }

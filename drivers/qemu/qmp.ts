@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { DriverError } from '../contract/driver-error.ts';
 import type { Clock } from '../contract/clock.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../serve/deadline.ts';
 
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 const COMMAND_MS = 2000;

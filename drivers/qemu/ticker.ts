@@ -4,7 +4,7 @@ import type { HostEndpoint } from './host-endpoint.ts';
 import { findEngine } from './machine-process.ts';
 import { listMachineFolders, machineFolder, readMachine } from './machine-record.ts';
 import { observeMachine } from './machine-settle.ts';
-import { isAbsent } from './record-file.ts';
+import { isAbsent } from '../serve/record-file.ts';
 
 const TICK_MS = 500;
 const TICKS_PER_TRIM = 60;

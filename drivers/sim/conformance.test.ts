@@ -135,6 +135,7 @@ driverConformance('sim, in this process', startInProcess, {
     'sessions of a dead process are SESSION_UNKNOWN in the next': NO_PROCESS,
     'a watch ends with its process, and the next begins with RESYNC': NO_PROCESS,
     'an operation outlives the process': NO_PROCESS,
+    'what was seen of leaders outlives the process, and so does what was switched': NO_PROCESS,
     'a lease outlives the process, and stops machines without it': NO_PROCESS,
     'a stop that had begun ends although the process was killed': NO_PROCESS,
   },

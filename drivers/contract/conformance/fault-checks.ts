@@ -87,6 +87,7 @@ export const faultChecks: readonly Check[] = [
   },
   {
     title: 'a foreign machine is listed without an owner, and never touched',
+    category: 'machine',
     hook: 'plantMachine',
     async run(rig) {
       const context = await rig.on('machine', { ...EPOCH, generation: 9 });
@@ -109,6 +110,7 @@ export const faultChecks: readonly Check[] = [
   },
   {
     title: 'a foreign disk is listed without an owner, and never touched',
+    category: 'disk',
     hook: 'plantDisk',
     async run(rig) {
       const context = await rig.on('disk', { generation: 9 });

@@ -8,16 +8,11 @@ import type { Rig } from './rig.ts';
 const SWITCHED = 20;
 const OVER_MACHINES = 21;
 
-function powerOf({ driver }: Rig): PowerService {
-  if (driver.power === undefined) throw new Error('the driver has no power service');
-  return driver.power;
-}
-
 /** The n-th host, there and on. */
 async function onePowered(rig: Rig, n: number): Promise<{ readonly power: PowerService; readonly context: MutationContext }> {
   const { categories } = await rig.driver.identity.getInfo(rig.signal);
   if (categories.includes('machine')) await rig.session('machine', n);
-  const [power, context] = [powerOf(rig), await rig.on('power', {}, n)];
+  const [power, context] = [rig.power, await rig.on('power', {}, n)];
   await power.on(context, rig.signal);
   return { power, context };
 }
@@ -61,6 +56,23 @@ export const powerChecks: readonly Check[] = [
         }
       }
       expect(await power.status(newer, rig.signal)).toBe('on');
+    },
+  },
+  {
+    title: 'what was seen of leaders outlives the process, and so does what was switched',
+    category: 'power',
+    hook: 'restart',
+    async run(rig) {
+      const { power } = await onePowered(rig, SWITCHED);
+      await power.off(await rig.on('power', { epoch: 7 }, SWITCHED), rig.signal);
+      await rig.subject.restart?.();
+      rig.forget();
+      const { categories } = await rig.driver.identity.getInfo(rig.signal);
+      if (categories.includes('machine')) await rig.session('machine', SWITCHED);
+      const older = await rig.on('power', { epoch: 6 }, SWITCHED);
+      await refusal(power.on(older, rig.signal), 'FAILED_PRECONDITION', 'STALE_EPOCH');
+      expect(await power.status(older, rig.signal)).toBe('off');
+      await power.on(await rig.on('power', { epoch: 7 }, SWITCHED), rig.signal);
     },
   },
   {

@@ -1,4 +1,4 @@
-import type { Category, Driver } from '../driver.ts';
+import type { Category, Driver, PowerService } from '../driver.ts';
 import type { Disk, DiskConnection, DiskService, OperationService } from '../disk.ts';
 import { DriverError } from '../driver-error.ts';
 import type { DriverErrorCode, DriverErrorReason } from '../driver-error.ts';
@@ -17,11 +17,16 @@ export interface Rig {
   readonly machine: MachineService;
   readonly disk: DiskService;
   readonly operation: OperationService;
+  readonly power: PowerService;
   readonly signal: AbortSignal;
   /** A uid that nobody has had. */
   uid(): string;
   /** The session of the n-th host or pool, opened when it is not. */
   session(category: Category, n?: number): Promise<string>;
+  /** Asks an endpoint of this category something that changes nothing. */
+  ask(category: Category, context: CallContext, signal?: AbortSignal): Promise<unknown>;
+  /** What the driver is for. */
+  categories(): Promise<readonly Category[]>;
   /** Forgets open sessions, because the driver's process is new. */
   forget(): void;
   hostId(n?: number): Promise<string>;
@@ -45,8 +50,12 @@ export interface Rig {
   cleanUp(): Promise<void>;
 }
 
-function refuses<T>(value: T | undefined, what: string): T {
-  if (value === undefined) throw new Error(`the driver has no ${what} service`);
+/** The check is about something that the driver is not for: it says nothing of it. */
+export class DoesNotApply extends Error {}
+
+/** What the driver has; DoesNotApply where it is not for that. That it has all that it is for, a check of its own says. */
+function has<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new DoesNotApply(`the driver has no ${what} service`);
   return value;
 }
 
@@ -98,7 +107,8 @@ async function cleanUp(rig: Rig, made: Made): Promise<void> {
   const { signal, subject } = rig;
   const last = { epoch: 1_000_000, generation: 1_000_000, placementEpoch: 1_000_000, incarnation: 1_000_000 };
   const retry = <T>(call: () => Promise<T>): Promise<T> => retried(subject, call, signal);
-  if (made.machines.size > 0) {
+  const categories = await rig.categories();
+  if (made.machines.size > 0 && categories.includes('machine')) {
     const context = await rig.on('machine', last);
     for (const uid of made.machines) {
       const found = await rig.machine.get(context, uid, signal);
@@ -108,7 +118,7 @@ async function cleanUp(rig: Rig, made: Made): Promise<void> {
       await retry(() => rig.machine.delete(context, uid, signal));
     }
   }
-  if (made.disks.size === 0) return;
+  if (made.disks.size === 0 || !categories.includes('disk')) return;
   const context = await rig.on('disk', last);
   for (const uid of made.disks) {
     const found = await rig.disk.get(context, uid, signal);
@@ -139,27 +149,37 @@ function rigOf(subject: Subject, prefix: string, sessions: Map<string, string>):
     driver,
     signal,
     get machine() {
-      return refuses(driver.machine, 'machine');
+      return has(driver.machine, 'machine');
     },
     get disk() {
-      return refuses(driver.disk, 'disk');
+      return has(driver.disk, 'disk');
     },
     get operation() {
-      return refuses(driver.operation, 'operation');
+      return has(driver.operation, 'operation');
+    },
+    get power() {
+      return has(driver.power, 'power');
     },
     uid: () => `${prefix}-${(uids += 1)}`,
     async session(category, n = 0) {
       const key = `${category} ${n}`;
       const known = sessions.get(key);
       if (known !== undefined) return known;
+      const { categories } = await driver.identity.getInfo(signal);
+      if (!categories.includes(category)) throw new DoesNotApply(`the driver is for no ${category}`);
       const { ref, config } = subject.endpoint(category, n);
       const { session } = await driver.session.open(ref, config, rig.fence({ shard: `${prefix}-open` }), signal);
       sessions.set(key, session);
       return session;
     },
+    ask(category, context, until = signal) {
+      if (category === 'machine') return rig.machine.list(context, until);
+      return category === 'disk' ? rig.disk.list(context, until) : rig.power.status(context, until);
+    },
+    categories: async () => (await driver.identity.getInfo(signal)).categories,
     forget: () => sessions.clear(),
     async hostId(n = 0) {
-      return (await refuses(driver.host, 'host').observe(await rig.look('machine', n), signal)).hostId;
+      return (await has(driver.host, 'host').observe(await rig.look('machine', n), signal)).hostId;
     },
     fence: (over) => ({ installation: INSTALLATION, shard: prefix, incarnation: 1, epoch: 1, generation: 1, placementEpoch: 0, ...over }),
     owner: (kind, uid) => ({ installation: INSTALLATION, kind, namespace: 'conformance', name: `n-${uid}`, uid }),
@@ -179,7 +199,9 @@ function rigOf(subject: Subject, prefix: string, sessions: Map<string, string>):
     async newRunning(over) {
       const { id } = await rig.newMachine(over);
       await rig.machine.start(await rig.on('machine', { placementEpoch: 1 }), id, signal);
-      return refuses(await rig.machineOnce(id, (machine) => machine?.power === 'running'), 'machine');
+      const running = await rig.machineOnce(id, (machine) => machine?.power === 'running');
+      if (running === undefined) throw new Error('the machine that was started is gone');
+      return running;
     },
     async newDisk(fence) {
       const uid = rig.uid();

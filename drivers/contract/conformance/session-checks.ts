@@ -1,3 +1,4 @@
+import type { Category } from '../driver.ts';
 import type { Check } from './check.ts';
 import { refusal } from './rig.ts';
 import type { Rig } from './rig.ts';
@@ -76,9 +77,11 @@ export const sessionChecks: readonly Check[] = [
   {
     title: 'a hostile endpoint is refused',
     async run(rig) {
-      const { ref, config } = rig.subject.endpoint('machine', CLOSED);
-      for (const uid of ['', '../escape', '/etc/passwd', 'a\0b', 'a\nb', '.hidden', 'x'.repeat(64)]) {
-        await refusal(rig.driver.session.open({ ...ref, uid }, config, rig.fence(), rig.signal), 'INVALID_ARGUMENT');
+      for (const category of await rig.categories()) {
+        const { ref, config } = rig.subject.endpoint(category, CLOSED);
+        for (const uid of ['', '../escape', '/etc/passwd', 'a\0b', 'a\nb', '.hidden', 'x'.repeat(64)]) {
+          await refusal(rig.driver.session.open({ ...ref, uid }, config, rig.fence(), rig.signal), 'INVALID_ARGUMENT');
+        }
       }
     },
   },
@@ -97,10 +100,16 @@ export const sessionChecks: readonly Check[] = [
     title: 'an unknown session is SESSION_UNKNOWN for every service, and closing or draining it is success',
     async run(rig) {
       const context = { session: 'no-such-session', trace: 'x.1' };
-      await refusal(rig.machine.list(context, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
-      await refusal(rig.disk.list(context, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
-      const uid = rig.uid();
-      await refusal(rig.machine.start({ ...context, fence: rig.fence(), cause: 'x' }, uid, rig.signal), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      const changing = { ...context, fence: rig.fence(), cause: 'x' };
+      const changes: Readonly<Record<Category, () => Promise<unknown>>> = {
+        machine: () => rig.machine.start(changing, rig.uid(), rig.signal),
+        disk: () => rig.disk.delete(changing, rig.uid(), rig.signal),
+        power: () => rig.power.off(changing, rig.signal),
+      };
+      for (const category of await rig.categories()) {
+        await refusal(rig.ask(category, context), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+        await refusal(changes[category](), 'UNAVAILABLE', 'SESSION_UNKNOWN');
+      }
       await rig.driver.session.close('no-such-session', rig.signal);
       await rig.driver.session.drain('no-such-session', rig.signal);
     },
@@ -132,15 +141,20 @@ export const sessionChecks: readonly Check[] = [
   {
     title: 'a draining session takes nothing new, and its endpoint can be opened again',
     async run(rig) {
-      const context = await rig.look('machine', DRAINED);
-      await rig.driver.session.drain(context.session, rig.signal);
-      await refusal(rig.machine.list(context, rig.signal), 'UNAVAILABLE', 'DRAINING');
-      rig.forget();
-      expect(await rig.machine.list(await rig.look('machine', DRAINED), rig.signal)).toEqual([]);
+      for (const category of await rig.categories()) {
+        // A host's power is the host's.
+        if (category === 'power' && rig.driver.machine !== undefined) await rig.session('machine', DRAINED);
+        const context = await rig.look(category, DRAINED);
+        await rig.driver.session.drain(context.session, rig.signal);
+        await refusal(rig.ask(category, context), 'UNAVAILABLE', 'DRAINING');
+        rig.forget();
+        await rig.ask(category, await rig.look(category, DRAINED));
+      }
     },
   },
   {
     title: 'Observe says what a host is and has',
+    category: 'machine',
     async run(rig) {
       const context = await rig.look('machine');
       const host = await rig.driver.host?.observe(context, rig.signal);
@@ -153,6 +167,7 @@ export const sessionChecks: readonly Check[] = [
   },
   {
     title: 'what a host says is free is a part of what it has',
+    category: 'machine',
     async run(rig) {
       const host = await rig.driver.host?.observe(await rig.look('machine'), rig.signal);
       for (const [free, all] of [
@@ -167,6 +182,7 @@ export const sessionChecks: readonly Check[] = [
   },
   {
     title: 'Observe says what a pool is and has',
+    category: 'disk',
     async run(rig) {
       const pool = await rig.driver.pool?.observe(await rig.look('disk'), rig.signal);
       expect(pool?.poolId).toMatch(/./);
@@ -179,17 +195,19 @@ export const sessionChecks: readonly Check[] = [
     title: 'an endpoint that hangs holds up no other',
     hook: 'hang',
     async run(rig) {
-      const hanging = await rig.look('machine', HANGING);
-      await rig.subject.hang?.(rig.subject.endpoint('machine', HANGING).ref.uid);
-      const aborting = new AbortController();
-      const stuck = rig.machine.list(hanging, aborting.signal).catch(() => 'ended');
-      const began = rig.subject.clock.monotonic();
-      await rig.machine.list(await rig.look('machine'), rig.signal);
-      await probes(rig);
-      expect(rig.subject.clock.monotonic() - began).toBeLessThan(2000);
-      aborting.abort(new Error('enough'));
-      expect(await stuck).toBe('ended');
-      await rig.subject.heal?.();
+      for (const category of await rig.categories()) {
+        const hanging = await rig.look(category, HANGING);
+        await rig.subject.hang?.(rig.subject.endpoint(category, HANGING).ref.uid);
+        const aborting = new AbortController();
+        const stuck = rig.ask(category, hanging, aborting.signal).catch(() => 'ended');
+        const began = rig.subject.clock.monotonic();
+        await rig.ask(category, await rig.look(category));
+        await probes(rig);
+        expect(rig.subject.clock.monotonic() - began).toBeLessThan(2000);
+        aborting.abort(new Error('enough'));
+        expect(await stuck).toBe('ended');
+        await rig.subject.heal?.();
+      }
     },
   },
 ];
