@@ -144,10 +144,16 @@ const drivers = [
   forbid(
     'driver-contract-leans-on-nothing',
     'Anyone can implement the contract, and a simulation plugs in directly.',
-    '^drivers/contract/',
+    '^drivers/contract/(?!conformance/)',
     {
       pathNot: ['^drivers/contract/', npm('@bufbuild/protobuf')],
     },
+  ),
+  forbid(
+    'conformance-judges-with-expect',
+    'Any driver is checked from outside, by whoever has written it: nothing but the contract and what judges it.',
+    '^drivers/contract/conformance/',
+    { pathNot: ['^drivers/contract/', npm('expect')] },
   ),
   forbid(
     'driver-serve-knows-the-contract-only',
@@ -243,7 +249,7 @@ const fences = [
     'few-start-processes',
     'A process that is started is a process that must be found and ended again.',
     {
-      pathNot: ['^(drivers/dial|drivers/serve|test|hack|bench)/', DRIVER],
+      pathNot: ['^(drivers/dial|drivers/serve|test|hack|bench)/', '^cmd/cloudctl/driver-subject', DRIVER],
     },
     builtin('child_process', 'cluster'),
   ),

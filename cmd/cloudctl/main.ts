@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { ApiError } from '../../apis/meta/api-error.ts';
 import { projectVersion } from '../version.ts';
 import { argumentsOf } from './arguments.ts';
+import type { ConformanceOptions } from './commands/driver-conformance.ts';
 import { durationMs } from './durations.ts';
 import { failureLine } from './failure.ts';
 import { ManifestError, type Manifest } from './manifest.ts';
@@ -220,6 +221,24 @@ program
     const { gc } = await import('./commands/gc.ts');
     const timeoutMs = durationMs(timeout);
     failIf(await gc(await contextOf(command), { confirm, timeoutMs }, signal));
+  });
+
+const driver = program.command('driver').description('Tools for those who write drivers.');
+
+driver
+  .command('conformance')
+  .description('Checks a driver against the contract, a line for each check; exit code 1 where one fails.')
+  .requiredOption('--subject <file>', 'YAML: the endpoints that may be used, and what the driver cannot do')
+  .option('--command <program>', 'the driver: a program with its arguments, split at blanks')
+  .option('--address <address>', 'or where it runs, as HOST:PORT, with --ca, --cert and --key')
+  .option('--ca <file>', 'who signed the certificate of the driver')
+  .option('--cert <file>', 'our certificate')
+  .option('--key <file>', 'its key')
+  .option('--only <text>', 'only checks whose titles have this')
+  .option('--verbose', 'also print what the driver says', false)
+  .action(async (options: ConformanceOptions) => {
+    const { driverConformance } = await import('./commands/driver-conformance.ts');
+    failIf(await driverConformance(options, output, signal));
   });
 
 program

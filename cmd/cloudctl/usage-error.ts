@@ -1,7 +1,7 @@
 /** A word on the command line that cannot be meant; exit code 1. */
 export class UsageError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'UsageError';
   }
 }

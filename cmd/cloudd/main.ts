@@ -6,6 +6,7 @@ import type { ControllersOptions, Listen } from './controllers.ts';
 import { DEFAULT_DATA_DIR } from './data-dir.ts';
 import { LOG_LEVELS } from './log.ts';
 import { OperatorError } from './operator-error.ts';
+import { simCommand } from './sim-command.ts';
 import { storeCommand } from './store-command.ts';
 import type { UpOptions } from './up.ts';
 
@@ -111,14 +112,15 @@ program
 
 program
   .command('driver')
-  .description('Runs one built-in driver as a process: sim or qemu. The controllers start it so; by hand it serves hosts elsewhere.')
-  .argument('<name>', 'sim or qemu')
+  .description('Runs one built-in driver as a process: sim, qemu or ipmi. The controllers start it so; by hand it serves hosts elsewhere.')
+  .argument('<name>', 'sim, qemu or ipmi')
   .allowUnknownOption()
   .helpOption(false)
   .argument('[args...]', '--listen unix:PATH|HOST:PORT --state-dir DIR [--tls-ca FILE --tls-cert FILE --tls-key FILE]')
   .action(async (name: string, args: readonly string[]) => (await import('./driver.ts')).driver(name, args, stopped()));
 
 program.addCommand(storeCommand(urls, stopped));
+program.addCommand(simCommand(stopped));
 
 /** npm hands on the Ctrl-C that the terminal has sent already: what comes this soon is the same one. */
 const SAME_SIGNAL_MS = 1_000;

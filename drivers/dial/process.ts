@@ -23,6 +23,8 @@ export interface ProgramToStart {
   /** The whole environment of the process. */
   readonly env: Readonly<Record<string, string>>;
   readonly stateDir: string;
+  /** Where it starts; its state folder where this is absent. */
+  readonly cwd?: string;
   /** Short, because a socket's path has at most 107 bytes. */
   readonly socketDir: string;
   readonly log: (line: LogLine) => void;
@@ -115,7 +117,7 @@ export async function startProgram(program: ProgramToStart, signal: AbortSignal)
   mkdirSync(program.stateDir, { recursive: true, mode: 0o700 });
   const socket = socketIn(program);
   const args = [...program.args, '--listen', `unix:${socket}`, '--state-dir', program.stateDir, '--exit-with-stdin'];
-  const child = spawn(program.command, args, { env: program.env, cwd: program.stateDir, stdio: 'pipe', shell: false });
+  const child = spawn(program.command, args, { env: program.env, cwd: program.cwd ?? program.stateDir, stdio: 'pipe', shell: false });
   // A driver that ended does not read any more; its exit says so.
   child.stdin.on('error', () => undefined);
   const exited = exitOf(child);

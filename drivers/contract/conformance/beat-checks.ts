@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import { BEAT_MS } from '../driver.ts';
 import type { DriverEvent } from '../driver.ts';
 import type { Check } from './check.ts';

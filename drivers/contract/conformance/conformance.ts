@@ -1,61 +1,7 @@
-import { adoptionChecks } from './adoption-checks.ts';
-import { beatChecks } from './beat-checks.ts';
-import type { Check } from './check.ts';
-import { diskChecks } from './disk-checks.ts';
-import { faultChecks } from './fault-checks.ts';
-import { fenceChecks } from './fence-checks.ts';
-import { leaseChecks } from './lease-checks.ts';
-import { machineChecks } from './machine-checks.ts';
-import { nameChecks } from './name-checks.ts';
-import { operationChecks } from './operation-checks.ts';
-import { powerChecks } from './power-checks.ts';
-import { createRigs, DoesNotApply } from './rig.ts';
+import { createRigs } from './rig.ts';
 import type { Rig } from './rig.ts';
-import { sessionChecks } from './session-checks.ts';
 import type { Subject } from './subject.ts';
-import { watchChecks } from './watch-checks.ts';
-
-const GROUPS: Readonly<Record<string, readonly Check[]>> = {
-  'who it is and its endpoints': sessionChecks,
-  machines: machineChecks,
-  disks: diskChecks,
-  operations: operationChecks,
-  power: powerChecks,
-  leases: leaseChecks,
-  adoption: adoptionChecks,
-  fences: fenceChecks,
-  names: nameChecks,
-  hints: watchChecks,
-  heartbeats: beatChecks,
-  faults: faultChecks,
-};
-
-const CHECK_MS = 30_000;
-
-/** What every driver must hold, by title. */
-export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();
-
-async function runCheck(check: Check, subject: Subject, rig: Rig): Promise<void> {
-  if (check.capability !== undefined) {
-    const declared: readonly string[] = await subject.driver.identity.getCapabilities(rig.signal);
-    if (!declared.includes(check.capability)) return;
-  }
-  if (check.category !== undefined) {
-    const { categories } = await subject.driver.identity.getInfo(rig.signal);
-    if (!categories.includes(check.category)) return;
-  }
-  if (check.hook !== undefined && subject[check.hook] === undefined) {
-    throw new Error(`the subject cannot ${check.hook}: list this check as skipped, with the reason`);
-  }
-  try {
-    await check.run(rig);
-  } catch (error) {
-    if (!(error instanceof DoesNotApply)) throw error;
-  } finally {
-    await subject.heal?.();
-    await rig.cleanUp();
-  }
-}
+import { CHECK_MS, checkNothingLeft, GROUPS, runCheck, strangersIn } from './suite.ts';
 
 /**
  * Describes the suite that every driver must pass. `start` gives a driver with an empty world; `skip` lists what it cannot do, by title,
@@ -82,7 +28,7 @@ export function driverConformance(
         .map(([title, reason]) => `${title} (${reason})`)
         .join('; ') || 'nothing'
     }`, () => {
-      expect(Object.keys(skip).filter((title) => !CHECKS.some((check) => check.title === title))).toEqual([]);
+      expect(strangersIn(skip)).toEqual([]);
     });
 
     describe.each(Object.entries(GROUPS))('%s', (_group, checks) => {
@@ -100,13 +46,8 @@ export function driverConformance(
     });
 
     test('nothing that the suite made is left', async () => {
-      const rig = rigs?.();
-      if (rig === undefined) throw new Error('the driver did not start');
-      for (const category of await rig.categories()) {
-        if (category === 'power') continue;
-        const things = await rig[category].list(await rig.look(category), rig.signal);
-        expect(things.filter(({ owner, released }) => owner !== undefined && !released)).toEqual([]);
-      }
+      if (rigs === undefined) throw new Error('the driver did not start');
+      await checkNothingLeft(rigs());
     });
   });
 }

@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { Fence } from '../fence.ts';
 import type { Check } from './check.ts';
 import { refusal } from './rig.ts';

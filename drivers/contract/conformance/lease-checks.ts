@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { HostService } from '../driver.ts';
 import { DriverError } from '../driver-error.ts';
 import type { Fence, MutationContext } from '../fence.ts';

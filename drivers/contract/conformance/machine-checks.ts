@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { Check } from './check.ts';
 import { refusal, retried } from './rig.ts';
 

@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { Operation } from '../disk.ts';
 import type { Check } from './check.ts';
 import { eventually, refusal } from './rig.ts';

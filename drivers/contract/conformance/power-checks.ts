@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { PowerService } from '../driver.ts';
 import type { MutationContext } from '../fence.ts';
 import type { Check } from './check.ts';

@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { Category, Driver, PowerService } from '../driver.ts';
 import type { Disk, DiskConnection, DiskService, OperationService } from '../disk.ts';
 import { DriverError } from '../driver-error.ts';

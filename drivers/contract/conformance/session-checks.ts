@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { Category } from '../driver.ts';
 import type { Check } from './check.ts';
 import { refusal } from './rig.ts';

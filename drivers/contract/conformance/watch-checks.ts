@@ -1,3 +1,4 @@
+import { expect } from 'expect';
 import type { DriverEvent } from '../driver.ts';
 import type { Check } from './check.ts';
 import type { Rig } from './rig.ts';
