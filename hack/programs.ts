@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, lstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, lstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -25,6 +25,10 @@ export const PREREQUISITES = {
   'qemu-img': program('qemu-img', 'qemu-utils'),
   ipmitool: program('ipmitool', 'ipmitool'),
   ipmi_sim: program('ipmi_sim', 'openipmi'),
+  protoc: program('protoc', 'protobuf-compiler'),
+  'protobuf-include': file('/usr/include/google/protobuf/any.proto', 'libprotobuf-dev'),
+  'python-grpc': file('/usr/lib/python3/dist-packages/grpc/__init__.py', 'python3-grpcio'),
+  'python-protobuf': file('/usr/lib/python3/dist-packages/google/protobuf/__init__.py', 'python3-protobuf'),
   busybox: { ...program('busybox', 'busybox-static'), remedy: 'install a busybox without shared libraries', find: staticBusybox },
   xz: program('xz', 'xz-utils'),
   openssl: program('openssl', 'openssl'),
@@ -38,6 +42,10 @@ export type Need = keyof typeof PREREQUISITES;
 
 function program(name: string, debian: string): Prerequisite {
   return { debian, remedy: `install ${name}`, find: () => onPath(name) };
+}
+
+function file(path: string, debian: string): Prerequisite {
+  return { debian, remedy: `on Debian, install ${debian}`, find: () => (existsSync(path) ? path : undefined) };
 }
 
 /** Where network namespaces are, for who may make them. */

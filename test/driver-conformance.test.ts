@@ -1,11 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, type Outcome } from './cloud.ts';
+import { pathOf, requires } from './prerequisites.ts';
 
 const MAIN = fileURLToPath(new URL('../cmd/cloudctl/main.ts', import.meta.url));
 const SIM = fileURLToPath(new URL('programs/sim.ts', import.meta.url));
+const PROTO = fileURLToPath(new URL('../drivers/contract/proto', import.meta.url));
+const PYTHON = fileURLToPath(new URL('python/driver.py', import.meta.url));
+const PYTHON_SUBJECT = fileURLToPath(new URL('conformance/python.yaml', import.meta.url));
 const SUBJECT = fileURLToPath(new URL('conformance/sim.yaml', import.meta.url));
 
 describe('cloudctl driver conformance', () => {
@@ -29,6 +33,24 @@ describe('cloudctl driver conformance', () => {
     expect(stdout).toMatch(/\n\d+ passed, 0 failed, 0 skipped, 0 do not apply\n$/);
     expect(code).toBe(0);
   }, 60_000);
+
+  requires(
+    'protoc',
+    'protobuf-include',
+    'python-grpc',
+    'python-protobuf',
+  )('of a driver that is not of Node', () => {
+    test('passes, for what it is for', async () => {
+      const stubs = join(folder, 'stubs');
+      await mkdir(stubs);
+      const protos = (await readdir(PROTO, { recursive: true })).filter((name) => name.endsWith('.proto'));
+      const made = await run(pathOf('protoc'), ['-I', PROTO, `--python_out=${stubs}`, ...protos.map((name) => join(PROTO, name))]);
+      expect(made).toMatchObject({ code: 0, stderr: '' });
+      const { code, stdout } = await check(PYTHON_SUBJECT, '--command', `/usr/bin/python3 ${PYTHON} --stubs ${stubs}`);
+      expect(stdout).toMatch(/\n1\d passed, 0 failed, 2 skipped, \d+ do not apply\n$/);
+      expect(code).toBe(0);
+    }, 60_000);
+  });
 
   test('says what a driver does not hold, and fails', async () => {
     const subject = join(folder, 'wrong.yaml');

@@ -1,4 +1,4 @@
-import { Client, connectivityState, Metadata } from '@grpc/grpc-js';
+import { Client, connectivityState, Metadata, status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import { abortedError } from '../contract/aborted.ts';
 import type { DriverEvent } from '../contract/driver.ts';
@@ -43,7 +43,10 @@ function translate(error: ServiceError, mutating: boolean): DriverError {
   // A lost connection gives errors without metadata in some paths.
   const metadata = error.metadata as Metadata | undefined;
   const details = metadata?.get(DETAILS_TRAILER)[0];
-  return errorFrom({ code: error.code, message: error.details, details: details instanceof Buffer ? details : undefined }, mutating);
+  const own = details instanceof Buffer ? details : undefined;
+  // What gRPC says itself of a deadline is about sockets and balancers, and stands on objects.
+  const message = own === undefined && error.code === status.DEADLINE_EXCEEDED ? 'no answer came in time' : error.details;
+  return errorFrom({ code: error.code, message, details: own }, mutating);
 }
 
 type Answered = (error: ServiceError | null, bytes: Uint8Array | undefined) => void;

@@ -130,6 +130,7 @@ describe('a driver that is kept running', () => {
     const began = realClock.monotonic();
     expect(await codeOf(driver.machine?.ensure(context, spec, signal))).toBe('DEADLINE_EXCEEDED');
     expect(realClock.monotonic() - began).toBeLessThan(1500);
+    await expect(driver.machine?.get(context, 'vm-1', signal)).rejects.toThrow(/^no answer came in time$/);
   });
 
   test('a frozen driver is replaced, and ended', async () => {

@@ -18,6 +18,7 @@ function deadline(rig: Rig, ms: number): AbortSignal {
 export const faultChecks: readonly Check[] = [
   {
     title: 'a deadline is obeyed, and its outcome is unknown',
+    category: 'machine',
     hook: 'hang',
     async run(rig) {
       const context = await rig.on('machine', EPOCH, STUCK);
@@ -30,6 +31,7 @@ export const faultChecks: readonly Check[] = [
   },
   {
     title: 'a call that was given up does not hold its uid for ever',
+    category: 'machine',
     hook: 'hang',
     async run(rig) {
       const context = await rig.on('machine', EPOCH, STUCK);
@@ -47,6 +49,7 @@ export const faultChecks: readonly Check[] = [
   },
   {
     title: 'a cancelled call leaves nothing behind',
+    category: 'machine',
     hook: 'slow',
     async run(rig) {
       const context = await rig.on('machine', EPOCH, STUCK);
@@ -74,6 +77,7 @@ export const faultChecks: readonly Check[] = [
   },
   {
     title: 'a second call on a uid while one runs is OPERATION_PENDING',
+    category: 'machine',
     hook: 'slow',
     async run(rig) {
       const context = await rig.on('machine', EPOCH, STUCK);

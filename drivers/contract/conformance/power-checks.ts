@@ -98,10 +98,8 @@ export const powerChecks: readonly Check[] = [
   },
   {
     title: "a power endpoint's session is no host's",
-    category: 'power',
+    category: ['power', 'machine'],
     async run(rig) {
-      const { categories } = await rig.driver.identity.getInfo(rig.signal);
-      if (!categories.includes('machine')) return;
       const { power } = await onePowered(rig, SWITCHED);
       await refusal(power.status(await rig.look('machine'), rig.signal), 'INVALID_ARGUMENT');
       await refusal(rig.machine.list(await rig.look('power', SWITCHED), rig.signal), 'INVALID_ARGUMENT');
@@ -109,10 +107,8 @@ export const powerChecks: readonly Check[] = [
   },
   {
     title: 'a host that is off does not answer, and after Off and On its boot is new and nothing runs',
-    category: 'power',
+    category: ['power', 'machine'],
     async run(rig) {
-      const { categories } = await rig.driver.identity.getInfo(rig.signal);
-      if (!categories.includes('machine')) return;
       const { power, context } = await onePowered(rig, OVER_MACHINES);
       const on = await rig.on('machine', { placementEpoch: 1 }, OVER_MACHINES);
       const uid = rig.uid();

@@ -40,7 +40,8 @@ export const CHECKS: readonly Check[] = Object.values(GROUPS).flat();
 
 /** Whether the sentence says anything of this driver. */
 async function applies({ capability, category }: Check, rig: Rig): Promise<boolean> {
-  if (category !== undefined && !(await rig.categories()).includes(category)) return false;
+  const categories = await rig.categories();
+  if ([category ?? []].flat().some((needed) => !categories.includes(needed))) return false;
   if (capability === undefined) return true;
   const declared: readonly string[] = await rig.driver.identity.getCapabilities(rig.signal);
   return declared.includes(capability);
