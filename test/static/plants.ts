@@ -221,6 +221,12 @@ const drivers: readonly Plant[] = [
     why: 'the contract knows an implementation',
     files: { 'drivers/contract/sim.ts': type('../sim/world.ts') },
   },
+  {
+    rule: 'conformance-judges-with-expect',
+    why: 'a check knows an implementation',
+    files: { 'drivers/contract/conformance/sim-checks.ts': type('../../sim/world.ts') },
+  },
+  { why: 'serve starts a program', files: { 'drivers/serve/spawn.ts': "export { spawn } from 'node:child_process';\n" } },
   { rule: 'driver-serve-knows-the-contract-only', why: 'serve knows sim', files: { 'drivers/serve/sim.ts': type('../sim/world.ts') } },
   { rule: 'driver-dial-knows-the-contract-only', why: 'dial knows serve', files: { 'drivers/dial/serve.ts': type('../serve/serve.ts') } },
   { rule: 'driver-implementations-stand-alone', why: 'qemu knows sim', files: { 'drivers/qemu/sim.ts': type('../sim/world.ts') } },
@@ -292,8 +298,8 @@ const fences: readonly Plant[] = [
   },
   {
     rule: 'few-start-processes',
-    why: 'serve starts one',
-    files: { 'drivers/serve/spawn.ts': "export { spawn } from 'node:child_process';\n" },
+    why: 'the client starts one',
+    files: { 'client/spawn.ts': "export { spawn } from 'node:child_process';\n" },
   },
   {
     rule: 'driver-role-loads-no-api',
