@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { pathOf, requires } from './prerequisites.ts';
 
 const MAIN = fileURLToPath(new URL('../cmd/cloudctl/main.ts', import.meta.url));
 const SIM = fileURLToPath(new URL('programs/sim.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PROTO = fileURLToPath(new URL('../drivers/contract/proto', import.meta.url));
 const PYTHON = fileURLToPath(new URL('python/driver.py', import.meta.url));
 const PYTHON_SUBJECT = fileURLToPath(new URL('conformance/python.yaml', import.meta.url));
@@ -51,6 +52,18 @@ describe('cloudctl driver conformance', () => {
       expect(code).toBe(0);
     }, 60_000);
   });
+
+  test('the guide names files that are there, and its own check passes', async () => {
+    const guide = await readFile(join(ROOT, 'docs/write-a-driver.md'), 'utf8');
+    const named = [...guide.matchAll(/\b(?:test|drivers)\/[\w./-]*\w/g)].map(([path]) => path);
+    expect(named.length).toBeGreaterThan(4);
+    await Promise.all(named.map((path) => access(join(ROOT, path))));
+    const [, words = ''] = /npm run cloudctl -- (driver conformance .*sim\.ts")/.exec(guide) ?? [];
+    const [, subject = '', command = ''] = /--subject (\S+) --command "(.*)"/.exec(words) ?? [];
+    const { code, stdout } = await check(join(ROOT, subject), '--command', command, '--only', 'GetInfo');
+    expect(stdout).toContain('ok    GetInfo says who answers, the same every time');
+    expect(code).toBe(0);
+  }, 60_000);
 
   test('says what a driver does not hold, and fails', async () => {
     const subject = join(folder, 'wrong.yaml');
