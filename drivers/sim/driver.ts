@@ -15,7 +15,7 @@ import { beat, createHints, silentSessions, watchWorld } from './hints.ts';
 import { simMachines } from './machines.ts';
 import { simOperations } from './operations.ts';
 import { simPower } from './power.ts';
-import { createSessionTable } from './sessions.ts';
+import { createSessionTable } from '../serve/sessions.ts';
 import type { Immediate, Sim } from './sim.ts';
 import { openWorld } from './world.ts';
 import type { World } from './world.ts';

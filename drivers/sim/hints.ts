@@ -4,7 +4,7 @@ import type { DriverEvent } from '../contract/driver.ts';
 import type { EventHub } from '../contract/event-hub.ts';
 import { hostsOff } from './documents.ts';
 import type { Faults } from './faults.ts';
-import type { SessionTable } from './sessions.ts';
+import type { SessionTable } from '../serve/sessions.ts';
 import type { World } from './world.ts';
 
 const MAX_TIMERS = 10_000;

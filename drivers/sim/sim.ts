@@ -1,6 +1,6 @@
 import type { Clock } from '../contract/clock.ts';
 import type { DriverEvent } from '../contract/driver.ts';
-import type { SessionTable } from './sessions.ts';
+import type { SessionTable } from '../serve/sessions.ts';
 import type { World } from './world.ts';
 
 /** A service whose work is done when its method returns: the simulated world waits for nothing. */

@@ -149,7 +149,8 @@ export const sessionChecks: readonly Check[] = [
         await rig.driver.session.drain(context.session, rig.signal);
         await refusal(rig.ask(category, context), 'UNAVAILABLE', 'DRAINING');
         rig.forget();
-        await rig.ask(category, await rig.look(category, DRAINED));
+        const answer = await rig.ask(category, await rig.look(category, DRAINED));
+        expect(answer).toEqual(category === 'power' ? 'on' : []);
       }
     },
   },
